@@ -1,0 +1,105 @@
+"""The functions that a formula may use, and what each may be told."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Kind = Literal["whole", "number", "flag", "numbers", "label", "contrast"]
+
+KINDS: dict[Kind, str] = {
+    "whole": "a whole number",
+    "number": "a number",
+    "flag": "True or False",
+    "numbers": "a list of numbers, [1, 2]",
+    "label": "a level: text in quotes, or a number",
+    "contrast": "contr.treatment, contr.sum, contr.helmert, contr.poly or contr.diff",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """What a function takes after its argument.
+
+    Attributes
+    ----------
+    options : dict of str to kind
+        Its settings in their order.
+    whole_factor : bool
+        Whether it makes several columns, so that it can't stand inside another function.
+    of_column : bool
+        Whether its argument has to be a column.
+    """
+
+    options: dict[str, Kind]
+    whole_factor: bool = False
+    of_column: bool = False
+
+
+_PLAIN = Signature({})
+
+FUNCTIONS: dict[str, Signature] = {
+    "C": Signature({"contrasts": "contrast"}, whole_factor=True, of_column=True),
+    "I": _PLAIN,
+    "abs": _PLAIN,
+    "log": _PLAIN,
+    "log10": _PLAIN,
+    "log1p": _PLAIN,
+    "log2": _PLAIN,
+    "exp": _PLAIN,
+    "sqrt": _PLAIN,
+    "center": _PLAIN,
+    "scale": Signature({"center": "flag", "scale": "flag"}),
+    "poly": Signature({"degree": "whole", "raw": "flag"}, whole_factor=True),
+    "bs": Signature(
+        {
+            "df": "whole",
+            "knots": "numbers",
+            "degree": "whole",
+            "include_intercept": "flag",
+            "lower_bound": "number",
+            "upper_bound": "number",
+        },
+        whole_factor=True,
+    ),
+    "cr": Signature(
+        {
+            "df": "whole",
+            "knots": "numbers",
+            "lower_bound": "number",
+            "upper_bound": "number",
+            "center": "flag",
+        },
+        whole_factor=True,
+    ),
+}
+
+CONTRASTS: dict[str, dict[str, Kind]] = {
+    "treatment": {"base": "label"},
+    "sum": {},
+    "helmert": {"reverse": "flag", "scale": "flag"},
+    "poly": {"scores": "numbers"},
+    "diff": {"backward": "flag"},
+}
+
+# Names of covariance structures that may wrap a random term, `diag(x | g)`.
+# A later structure (`ar1(0 + time | g)`) is one more name here.
+STRUCTURES: tuple[str, ...] = ("us", "diag", "id")
+
+# What people write who come from elsewhere, and what to write here.
+ELSEWHERE: dict[str, str] = {
+    "cbind": "For counts out of totals, name the count on the left and give trials=",
+    "factor": "Write C(x)",
+    "as.factor": "Write C(x)",
+    "ns": "A natural cubic spline is cr(x, df=4)",
+    "s": "Smooths are written cr(x, df=4) or bs(x, df=4)",
+    "Q": "Write the column's name between backticks",
+    "np.log": "Write log(x)",
+    "np.exp": "Write exp(x)",
+    "np.sqrt": "Write sqrt(x)",
+    "standardize": "Write scale(x)",
+    "se": "Known standard errors are given as known_sd=",
+    "weights": "Weights are given as weights=",
+    "c": "A list of numbers is written [1, 2], and only as a setting such as knots=[1, 2]",
+    "lag": "Make the lagged column in the table first",
+}
