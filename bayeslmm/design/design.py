@@ -1,0 +1,232 @@
+"""The learnt design: the numbers of the training rows, and the way there for new ones."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from bayeslmm.design.blocks import LearntBlock
+from bayeslmm.design.coding import LearntTerms
+from bayeslmm.design.columns import first_row, missing_in, normalise, numbers
+from bayeslmm.design.extras import Extras, named_columns, read_extras
+from bayeslmm.design.table import has_column, labels_of, take
+from bayeslmm.design.transforms import State, evaluate
+from bayeslmm.design.types import Floats, RandomBlock, Rows
+from bayeslmm.errors import DataError, DataWarning, nearest, warn
+from bayeslmm.formula import Formula, columns_of, tree_of
+
+NewLevels = Literal["error", "code"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Schema:
+    """Everything learnt from the training rows.
+
+    Attributes
+    ----------
+    fixed : LearntTerms
+    blocks : tuple of LearntBlock
+    states : mapping
+        What each transform learnt: means, knots, polynomial coefficients.
+    sources : mapping
+        Extras that were given as a column's name.
+    """
+
+    fixed: LearntTerms
+    blocks: tuple[LearntBlock, ...]
+    states: Mapping[str, State]
+    sources: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Design:
+    """A formula seen through a table: numbers, names and what was learnt on the way.
+
+    Attributes
+    ----------
+    formula : Formula
+    rows : Rows
+        The training rows.
+    y : ndarray, shape (n,)
+        The response.
+    coefs : tuple of str, length p
+        Names of the fixed columns.
+    frame : DataFrame, n rows
+        The formula's columns in normal form, for the rows that were kept. Learning again from
+        `frame` with ``extras=design.inputs`` gives the same design.
+    notes : tuple of str
+        What was said on the way.
+    schema : Schema
+        What was learnt.
+    inputs : dict of str to ndarray, each of shape (n,)
+        All extras that were given, the offset too, for the rows that were kept.
+    """
+
+    formula: Formula
+    rows: Rows
+    y: Floats
+    coefs: tuple[str, ...]
+    frame: pd.DataFrame
+    notes: tuple[str, ...]
+    schema: Schema
+    inputs: Mapping[str, Floats] = field(default_factory=dict)
+
+    @property
+    def X(self) -> Floats:
+        """Fixed-effects columns, shape (n, p)."""
+        return self.rows.X
+
+    @property
+    def blocks(self) -> tuple[RandomBlock, ...]:
+        """One block for each grouping factor."""
+        return self.rows.blocks
+
+    @property
+    def offset(self) -> Floats:
+        """Sum of all offsets, shape (n,)."""
+        return self.rows.offset
+
+    @property
+    def extras(self) -> dict[str, Floats]:
+        """Weights, known standard deviations and trials, each of shape (n,)."""
+        return self.rows.extras
+
+    @property
+    def index(self) -> NDArray[Any]:
+        """Labels of the rows, shape (n,)."""
+        return self.rows.index
+
+    @property
+    def n(self) -> int:
+        """Number of rows."""
+        return len(self.y)
+
+    @property
+    def p(self) -> int:
+        """Number of fixed columns."""
+        return len(self.coefs)
+
+    @property
+    def has_intercept(self) -> bool:
+        """Whether the fixed part has a column of ones by its name."""
+        return self.schema.fixed.intercept
+
+    def apply(
+        self,
+        data: object,
+        *,
+        new_levels: NewLevels = "error",
+        groups: Collection[str] | None = None,
+        extras: Extras | None = None,
+    ) -> Rows:
+        """See new rows through the learnt design.
+
+        Parameters
+        ----------
+        data : table
+            Needs no response.
+        new_levels : {"error", "code"}
+            What to do with a level of a grouping factor that wasn't learnt: refuse it, or give
+            it the code -1.
+        groups : collection of str, optional
+            Grouping factors to make blocks for; all by default. The columns of the others
+            needn't be there.
+        extras : dict, optional
+            As in `learn`. One that was learnt as a column's name is taken from `data` if that
+            column is there.
+
+        Returns
+        -------
+        Rows
+
+        Raises
+        ------
+        LevelError
+            For a level that wasn't learnt.
+        ColumnError
+            If a column isn't there.
+        DataError
+            For missing or infinite values, and columns of another type than before.
+        """
+        if new_levels not in ("error", "code"):
+            raise DataError("new_levels can't be read", got=new_levels, allowed="error, code")
+        learnt = self._chosen(groups)
+        given = self._extras_of(data, extras)
+        names = self._columns_for(learnt)
+        raw = take(data, list(dict.fromkeys([*names, *named_columns(given)])))
+        _require_complete(raw)
+        columns = {name: normalise(raw[name], name) for name in raw.columns}
+        frame = pd.DataFrame(columns, index=raw.index)
+        values = _numbers_of(read_extras(given, frame))
+        states = dict(self.schema.states)
+        return Rows(
+            X=self.schema.fixed.columns(frame, states),
+            blocks=tuple(b.block(frame, states, new_levels=new_levels) for b in learnt),
+            offset=offset_of(self.formula, frame, states) + values.pop("offset", 0.0),
+            extras=values,
+            index=labels_of(frame),
+        )
+
+    def _chosen(self, groups: Collection[str] | None) -> tuple[LearntBlock, ...]:
+        known = {block.name: block for block in self.schema.blocks}
+        wanted = known if groups is None else groups
+        for name in wanted:
+            if name not in known:
+                raise DataError(f"There is no grouping factor {name!r}", hint=nearest(name, known))
+        return tuple(block for name, block in known.items() if name in wanted)
+
+    def _columns_for(self, learnt: tuple[LearntBlock, ...]) -> list[str]:
+        """The columns that the right-hand side needs for these blocks."""
+        chosen = {block.name for block in learnt}
+        random = tuple(term for term in self.formula.random if term.group in chosen)
+        return list(columns_of(replace(self.formula, response="", random=random)))
+
+    def _extras_of(self, data: object, extras: Extras | None) -> Extras:
+        given = dict(extras or {})
+        for key, column in self.schema.sources.items():
+            if key not in given and has_column(data, column):
+                given[key] = column
+        if "offset" in self.inputs and "offset" not in given:
+            warn(
+                "The model has an offset beside its formula, and the new rows give none: it is "
+                "taken as zero. Give it as extras={'offset': ...}.",
+                DataWarning,
+            )
+        return given
+
+
+def offset_of(formula: Formula, frame: pd.DataFrame, states: dict[str, State]) -> Floats:
+    """Sum of the formula's offsets, shape (n,)."""
+    total = np.zeros(len(frame))
+    for text in formula.offsets:
+        total = total + evaluate(tree_of(text), frame, states)
+    return total
+
+
+def _numbers_of(extras: Mapping[str, pd.Series[Any]]) -> dict[str, Floats]:
+    columns: dict[str, Floats] = {}
+    for key, column in extras.items():
+        gone = missing_in(column)
+        if gone.any():
+            raise DataError(
+                f"{key} is missing in {gone.sum()} of {len(gone)} new rows, "
+                f"the first is row {first_row(column.index, gone)}"
+            )
+        columns[key] = numbers(normalise(column, key), key)
+    return columns
+
+
+def _require_complete(frame: pd.DataFrame) -> None:
+    for name in frame.columns:
+        gone = missing_in(frame[name])
+        if gone.any():
+            raise DataError(
+                f"The column {name!r} is missing in {gone.sum()} of {len(gone)} new rows, "
+                f"the first is row {first_row(frame.index, gone)}",
+                hint=f"Leave them out: data.dropna(subset=[{name!r}])",
+            )

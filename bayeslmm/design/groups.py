@@ -1,0 +1,105 @@
+"""Grouping factors: the levels that occurred, and the level of each row."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from bayeslmm.design.columns import first_row
+from bayeslmm.design.contrasts import codes_of, label, levels_of, unseen
+from bayeslmm.errors import DataError, LevelError
+
+Codes = NDArray[np.intp]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LearntGroup:
+    """A grouping factor of one column, or of the combinations of several that occurred.
+
+    Attributes
+    ----------
+    factors : tuple of str
+        Its columns.
+    of_factor : tuple of ndarray
+        The levels of each column.
+    tables : tuple of ndarray
+        After each column from the second on, the combinations that occurred, as sorted numbers:
+        place of the combination so far times the levels of the next column, plus its code.
+    levels : ndarray, shape (J,)
+        The levels as users see them.
+    """
+
+    factors: tuple[str, ...]
+    of_factor: tuple[NDArray[Any], ...]
+    tables: tuple[Codes, ...]
+    levels: NDArray[Any]
+
+    def codes(self, frame: pd.DataFrame, *, new_levels: str) -> Codes:
+        """Level of each row, -1 for a new one where `new_levels` is ``"code"``; shape (n,).
+
+        Raises
+        ------
+        LevelError
+            For a new level, where `new_levels` is ``"error"``.
+        """
+        single = [
+            codes_of(frame[name], known)
+            for name, known in zip(self.factors, self.of_factor, strict=True)
+        ]
+        hint = "predict() takes new_levels='draw' or 'zero' for levels it has not seen"
+        if new_levels == "error":
+            for name, codes in zip(self.factors, single, strict=True):
+                if (codes < 0).any():
+                    raise unseen(name, frame[name], codes, hint)
+        total = single[0]
+        for codes, table, known in zip(single[1:], self.tables, self.of_factor[1:], strict=True):
+            keys = _keys(total, codes, len(known))
+            place = np.searchsorted(table, keys).clip(max=len(table) - 1)
+            total = np.where((keys >= 0) & (table[place] == keys), place, -1)
+        if new_levels == "error" and (total < 0).any():
+            raise self._new_combination(frame, total, hint)
+        return total.astype(np.intp)
+
+    def _new_combination(self, frame: pd.DataFrame, codes: Codes, hint: str) -> LevelError:
+        row = int((codes < 0).argmax())
+        value = ":".join(label(frame[name].iloc[row]) for name in self.factors)
+        return LevelError(
+            f"The combination {value!r} of {':'.join(self.factors)!r}, in row "
+            f"{first_row(frame.index, codes < 0)}, was not in the data that the model learnt from",
+            hint=hint,
+        )
+
+
+def learn_group(factors: Sequence[str], frame: pd.DataFrame) -> LearntGroup:
+    """Learn the levels of a grouping factor, in the order of its columns' levels."""
+    of_factor = tuple(levels_of(frame[name]) for name in factors)
+    total = codes_of(frame[factors[0]], of_factor[0])
+    levels = of_factor[0]
+    if levels.dtype == bool:
+        levels = np.array([label(level) for level in levels])
+    tables: list[Codes] = []
+    for name, known in zip(factors[1:], of_factor[1:], strict=True):
+        keys = _keys(total, codes_of(frame[name], known), len(known))
+        table, inverse = np.unique(keys, return_inverse=True)
+        parts = np.divmod(table, len(known))
+        levels = np.array(
+            [f"{label(levels[a])}:{label(known[b])}" for a, b in zip(*parts, strict=True)]
+        )
+        total = inverse
+        tables.append(table)
+    if len(np.unique(levels)) < len(levels):
+        raise DataError(
+            f"Two combinations of {':'.join(factors)!r} would have one label",
+            hint="Rename levels that hold a colon",
+        )
+    return LearntGroup(tuple(factors), of_factor, tuple(tables), levels)
+
+
+def _keys(before: Codes, codes: Codes, count: int) -> Codes:
+    """One number for a pair of codes, -1 where either is new."""
+    return np.where((before < 0) | (codes < 0), -1, before * count + codes)

@@ -1,0 +1,79 @@
+"""Rank of a fixed design: which columns are combinations of columns before them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from bayeslmm.design.types import Floats
+
+TOLERANCE = 1e-7
+
+
+@dataclass(frozen=True, slots=True)
+class Aliasing:
+    """What `aliasing` found.
+
+    Attributes
+    ----------
+    kept : tuple of int
+        Columns that add to the span of those before them.
+    aliased : dict of str to dict of str to float
+        Every other column as a combination of kept ones: ``{"b": {"Intercept": 1, "a": -1}}``
+        says that ``b = 1 - a``. A column of zeros is the empty combination.
+    """
+
+    kept: tuple[int, ...]
+    aliased: dict[str, dict[str, float]]
+
+    @property
+    def rank(self) -> int:
+        """How many columns are kept."""
+        return len(self.kept)
+
+
+def aliasing(X: Floats, names: Sequence[str]) -> Aliasing:
+    """Find the columns of a design that are combinations of earlier ones.
+
+    Columns are taken in their order, as `lm` takes them: one is aliased if its part orthogonal
+    to the kept columns is shorter than 1e-7 times itself (LINPACK's `dqrdc2` with R's
+    tolerance). The unit of a column doesn't matter.
+
+    Parameters
+    ----------
+    X : ndarray, shape (n, p)
+    names : sequence of str, length p
+
+    Returns
+    -------
+    Aliasing
+    """
+    norms = np.linalg.norm(X, axis=0)
+    unit = X / np.where(norms > 0, norms, 1.0)
+    basis = np.empty((len(X), min(X.shape)))
+    kept: list[int] = []
+    dropped: list[int] = []
+    for j in range(X.shape[1]):
+        rest = unit[:, j].copy()
+        for _ in range(2):  # a second pass takes away what rounding left in the first
+            rest -= basis[:, : len(kept)] @ (basis[:, : len(kept)].T @ rest)
+        length = np.linalg.norm(rest)
+        if norms[j] == 0 or length < TOLERANCE or len(kept) == len(X):
+            dropped.append(j)
+            continue
+        basis[:, len(kept)] = rest / length
+        kept.append(j)
+    if not dropped:
+        return Aliasing(tuple(kept), {})
+    weights = np.linalg.lstsq(unit[:, kept], unit[:, dropped], rcond=None)[0]
+    aliased = {
+        names[j]: {
+            names[k]: float(weights[i, d] * norms[j] / norms[k])
+            for i, k in enumerate(kept)
+            if abs(weights[i, d]) > TOLERANCE
+        }
+        for d, j in enumerate(dropped)
+    }
+    return Aliasing(tuple(kept), aliased)

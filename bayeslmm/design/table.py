@@ -1,0 +1,160 @@
+"""The one door where a table comes in: any kind of table to the needed pandas columns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import narwhals as nw
+import numpy as np
+import pandas as pd
+from narwhals import dependencies
+from numpy.typing import NDArray
+
+from bayeslmm.errors import ColumnError, DataError, FormulaError, nearest
+
+_TABLES = "a pandas or polars DataFrame, a pyarrow Table, or a dict of columns"
+
+
+def take(data: object, names: Sequence[str]) -> pd.DataFrame:
+    """The columns `names` of a table, as they are, in a pandas frame with the table's index.
+
+    Raises
+    ------
+    DataError
+        If `data` isn't a table, has no rows, or has two columns of a needed name.
+    ColumnError
+        If a column isn't there.
+    """
+    if isinstance(data, pd.DataFrame):
+        frame = _from_pandas(data, names)
+    elif isinstance(data, Mapping):
+        frame = _from_mapping(data, names)
+    else:
+        frame = _from_other(data, names)
+    if len(frame) == 0:
+        raise DataError("The table has no rows")
+    return frame
+
+
+def row_count(data: object) -> int:
+    """How many rows a table has; `take` has accepted it before."""
+    if isinstance(data, Mapping):
+        return len(next(iter(data.values()), ()))
+    return len(data)  # type: ignore[arg-type]
+
+
+def has_column(data: object, name: str) -> bool:
+    """Whether a table has a column `name`."""
+    columns = data if isinstance(data, Mapping) else getattr(data, "columns", ())
+    names = getattr(data, "column_names", None)  # a pyarrow Table's `columns` are the arrays
+    return name in [str(column) for column in (columns if names is None else names)]
+
+
+def labels_of(frame: pd.DataFrame) -> NDArray[Any]:
+    """The row labels of a frame; those of a MultiIndex are tuples."""
+    return np.asarray(frame.index.to_numpy())
+
+
+def _from_pandas(data: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
+    if data.columns.nlevels > 1:
+        raise DataError(
+            "The table's columns have several levels",
+            hint="Flatten them first: data.columns = ['_'.join(c) for c in data.columns]",
+        )
+    places = _places([str(column) for column in data.columns], names)
+    columns = {name: data.iloc[:, place] for name, place in places.items()}
+    return pd.DataFrame(columns, index=data.index)
+
+
+def _from_mapping(data: Mapping[Any, Any], names: Sequence[str]) -> pd.DataFrame:
+    keys = list(data)
+    places = _places([str(key) for key in keys], names)
+    columns = {name: _one_column(name, data[keys[place]]) for name, place in places.items()}
+    lengths = {name: len(column) for name, column in columns.items()}
+    if len(set(lengths.values())) > 1:
+        raise DataError(
+            "The columns differ in length",
+            got=", ".join(f"{name}: {length}" for name, length in lengths.items()),
+        )
+    index = pd.RangeIndex(max(lengths.values(), default=row_count(data)))
+    return pd.DataFrame(
+        {name: column.set_axis(index) for name, column in columns.items()}, index=index
+    )
+
+
+def _one_column(name: str, values: object) -> pd.Series[Any]:
+    if isinstance(values, pd.Series | pd.Index | pd.api.extensions.ExtensionArray):
+        return pd.Series(values)
+    if isinstance(values, str | bytes) or not isinstance(values, Iterable):
+        raise DataError(f"The column {name!r} isn't a sequence", got=type(values).__name__)
+    if dependencies.is_polars_series(values) or dependencies.is_pyarrow_chunked_array(values):
+        return _series(nw.from_native(values, series_only=True))
+    array = values if isinstance(values, np.ndarray) else list(values)
+    if isinstance(array, np.ndarray) and array.ndim != 1:
+        raise DataError(f"The column {name!r} has {array.ndim} dimensions", allowed="one")
+    return pd.Series(array)
+
+
+def _from_other(data: object, names: Sequence[str]) -> pd.DataFrame:
+    if dependencies.is_pyarrow_table(data):
+        _places(list(data.column_names), names)
+        arrow: pd.DataFrame = data.select(list(names)).to_pandas(types_mapper=_arrow_dtype)
+        return arrow if names else pd.DataFrame(index=pd.RangeIndex(data.num_rows))
+    try:
+        table = nw.from_native(data, eager_only=True)  # type: ignore[call-overload]
+    except TypeError:
+        hint = "Write it as data.to_frame()" if isinstance(data, pd.Series) else None
+        if hasattr(data, "collect"):
+            hint = "Collect the lazy table first: data.collect()"
+        raise DataError(
+            "The data aren't a table", got=type(data).__name__, allowed=_TABLES, hint=hint
+        ) from None
+    _places(list(table.columns), names)
+    index = pd.RangeIndex(len(table))
+    return pd.DataFrame({name: _series(table[name]) for name in names}, index=index)
+
+
+def _arrow_dtype(kind: Any) -> pd.ArrowDtype | None:
+    # pandas reads a dictionary as a categorical by itself, order kept
+    return None if str(kind).startswith("dictionary") else pd.ArrowDtype(kind)
+
+
+def _series(column: nw.Series[Any]) -> pd.Series[Any]:
+    """A narwhals column as a pandas one, through plain lists where the types differ."""
+    dtype, values = column.dtype, column.to_list()
+    if isinstance(dtype, nw.Enum):
+        return pd.Series(pd.Categorical(values, categories=list(dtype.categories)))
+    if dtype == nw.Boolean:
+        return pd.Series(values, dtype="boolean")
+    if dtype.is_integer():
+        unsigned = isinstance(dtype, nw.UInt64)
+        return pd.Series(values, dtype="UInt64" if unsigned else "Int64")
+    if dtype.is_float():
+        return pd.Series(values, dtype="float64")
+    return pd.Series(values, dtype=object)
+
+
+def _places(columns: Sequence[str], names: Sequence[str]) -> dict[str, int]:
+    """Where each needed column stands."""
+    places: dict[str, int] = {}
+    for name in names:
+        found = [place for place, column in enumerate(columns) if column == name]
+        if not found:
+            raise _no_column(name, columns)
+        if len(found) > 1:
+            raise DataError(
+                f"The table has {len(found)} columns named {name!r}", hint="Rename or drop one"
+            )
+        places[name] = found[0]
+    return places
+
+
+def _no_column(name: str, columns: Sequence[str]) -> DataError | FormulaError:
+    head = name.split(".")[0]
+    if head != name and head in columns:
+        return FormulaError(
+            f"{name!r} is not a column, and attributes of {head!r} can't be used in a formula",
+            hint="Put the values in a column of the table",
+        )
+    return ColumnError(f"There is no column {name!r} in the table", hint=nearest(name, columns))

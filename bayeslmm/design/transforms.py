@@ -1,0 +1,198 @@
+"""Evaluates syntax trees over the columns of a frame, and keeps what each transform learnt.
+
+There is no `eval`: a tree holds only what the whitelist of `bayeslmm.formula` lets through,
+and each of its nodes has a line here. The bases themselves are formulaic's.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Mapping, MutableMapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from formulaic.transforms import basis_spline, natural_cubic_spline, poly, scale
+
+from bayeslmm.design.columns import first_row, numbers
+from bayeslmm.design.types import Floats
+from bayeslmm.errors import BayeslmmError, DataError, DataWarning, FormulaError, warn
+from bayeslmm.formula.syntax import Binary, Call, Column, Node, Number, Unary, show
+
+State = dict[str, Any]
+States = MutableMapping[str, State]
+
+_ELEMENTWISE: dict[str, Callable[[Any], Any]] = {
+    "I": lambda x: x,
+    "abs": np.abs,
+    "log": np.log,
+    "log10": np.log10,
+    "log1p": np.log1p,
+    "log2": np.log2,
+    "exp": np.exp,
+    "sqrt": np.sqrt,
+}
+
+_OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
+    "+": np.add,
+    "-": np.subtract,
+    "*": np.multiply,
+    "/": np.divide,
+    "**": np.power,
+    "<": np.less,
+    "<=": np.less_equal,
+    ">": np.greater,
+    ">=": np.greater_equal,
+    "==": np.equal,
+    "!=": np.not_equal,
+}
+
+
+def evaluate(node: Node, frame: pd.DataFrame, states: States) -> Floats:
+    """The values of an expression.
+
+    Parameters
+    ----------
+    node : Node
+    frame : DataFrame
+        Normal columns (see `columns.normalise`).
+    states : dict
+        What each transform learnt, by its text. A transform that isn't there yet learns from
+        `frame` and is added.
+
+    Returns
+    -------
+    ndarray, shape (n,) or, of `poly`, `bs` and `cr`, (n, k)
+
+    Raises
+    ------
+    DataError
+        If a column isn't numeric, or the result isn't finite.
+    FormulaError
+        If a transform can't be made with the settings given.
+    """
+    # the rows at fault are named below, so numpy needn't warn as well
+    with np.errstate(all="ignore"):
+        values = np.asarray(_value(node, frame, states), dtype=np.float64)
+    bad = ~np.isfinite(values if values.ndim == 1 else values.sum(axis=1))
+    if bad.any():
+        raise DataError(
+            f"{show(node)} isn't finite in {bad.sum()} of {len(bad)} rows, "
+            f"the first is row {first_row(frame.index, bad)}",
+            hint=_why_not_finite(node),
+        )
+    return values
+
+
+def _value(node: Node, frame: pd.DataFrame, states: States) -> Any:
+    match node:
+        case Column(name):
+            return numbers(frame[name], f"The column {name!r}")
+        case Number():
+            return np.float64(node.value)
+        case Unary(operand):
+            return np.negative(_as_number(_value(operand, frame, states)))
+        case Binary(op, left, right):
+            a, b = (_as_number(_value(side, frame, states)) for side in (left, right))
+            return _OPERATORS[op](a, b)
+        case Call(function, argument, _) if function in _ELEMENTWISE:
+            return _ELEMENTWISE[function](_as_number(_value(argument, frame, states)))
+        case Call():
+            return _transform(node, frame, states)
+
+
+def _as_number(value: Any) -> Any:
+    """Truth values as 0 and 1: numpy would subtract them in another way."""
+    return np.asarray(value, dtype=np.float64)
+
+
+def _transform(call: Call, frame: pd.DataFrame, states: States) -> Floats:
+    x = np.asarray(_value(call.argument, frame, states), dtype=np.float64)
+    if not np.isfinite(x).all():
+        return np.full(len(x), np.nan)
+    options = _numbers_as_meant({option.name: option.value for option in call.options})
+    key = show(call)
+    learning = key not in states
+    state: State = {} if learning else copy.deepcopy(states[key])
+    try:
+        values = _TRANSFORMS[call.function](x, options, state)
+    except BayeslmmError:
+        raise
+    except (ValueError, np.linalg.LinAlgError) as error:
+        raise FormulaError(f"{key} can't be made from these data", got=str(error)) from error
+    if learning:
+        states[key] = state
+    return values
+
+
+def _numbers_as_meant(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings as formulaic takes them: whole numbers as `int`, lists as lists."""
+    whole = ("df", "degree")
+    plain = {key: int(value) if key in whole else value for key, value in options.items()}
+    return {key: list(v) if isinstance(v, tuple) else v for key, v in plain.items()}
+
+
+def _center(x: Floats, options: dict[str, Any], state: State) -> Floats:
+    return np.asarray(scale(x, center=True, scale=False, _state=state))
+
+
+def _scale(x: Floats, options: dict[str, Any], state: State) -> Floats:
+    return np.asarray(scale(x, _state=state, **options))
+
+
+def _poly(x: Floats, options: dict[str, Any], state: State) -> Floats:
+    degree = options.get("degree", 1)
+    distinct = len(np.unique(x))
+    if not state and not 1 <= degree < distinct:
+        raise DataError(
+            f"poly() of degree {degree} can't be made from {distinct} distinct values",
+            allowed=f"a degree from 1 to {distinct - 1}",
+        )
+    # raw powers keep no state of their own; this marks them as learnt
+    state.setdefault("degree", degree)
+    return np.asarray(poly(x, _state=state, **options))
+
+
+def _bs(x: Floats, options: dict[str, Any], state: State) -> Floats:
+    # outside its range R continues the outer polynomials, and warns
+    values = basis_spline(x, _state=state, extrapolation="extend", **options)
+    outside = (x < state["lower_bound"]) | (x > state["upper_bound"])
+    if outside.any():
+        warn(
+            f"bs(): {outside.sum()} of {len(x)} rows are outside the boundary knots "
+            f"{state['lower_bound']:g} and {state['upper_bound']:g}, where the outer pieces "
+            "are continued.",
+            DataWarning,
+        )
+    return _stacked(values)
+
+
+def _cr(x: Floats, options: dict[str, Any], state: State) -> Floats:
+    # free, a natural spline holds the constant; centred, as in mgcv, it can stand by an intercept
+    centred = options.pop("center", True)
+    constraint = {"constraints": "center"} if centred else {}
+    return _stacked(natural_cubic_spline(x, _state=state, **options, **constraint))
+
+
+def _stacked(values: Any) -> Floats:
+    columns = getattr(values, "__wrapped__", values)
+    return np.column_stack([columns[key] for key in columns])
+
+
+_TRANSFORMS: dict[str, Callable[[Floats, dict[str, Any], State], Floats]] = {
+    "center": _center,
+    "scale": _scale,
+    "poly": _poly,
+    "bs": _bs,
+    "cr": _cr,
+}
+
+
+def _why_not_finite(node: Node) -> str | None:
+    if isinstance(node, Call) and node.function.startswith("log"):
+        return "Logarithms need positive values"
+    if isinstance(node, Call) and node.function == "sqrt":
+        return "Square roots need values from 0 on"
+    if isinstance(node, Call) and node.function == "scale":
+        return "A column that doesn't vary can't be scaled"
+    return "Look for a division by zero, or a number too large"
