@@ -1,0 +1,43 @@
+"""Prior densities, one a file, and the default policy."""
+
+from bayeslmm.priors.base import NormalMixture, Prior, number
+from bayeslmm.priors.cauchy import Cauchy
+from bayeslmm.priors.exponential import Exponential
+from bayeslmm.priors.flat import Flat
+from bayeslmm.priors.gamma import Gamma
+from bayeslmm.priors.half_cauchy import HalfCauchy
+from bayeslmm.priors.half_normal import HalfNormal
+from bayeslmm.priors.half_student_t import HalfStudentT
+from bayeslmm.priors.inverse_gamma import InverseGamma
+from bayeslmm.priors.lkj import LKJ
+from bayeslmm.priors.lognormal import LogNormal
+from bayeslmm.priors.normal import Normal
+from bayeslmm.priors.on_variance import OnVariance
+from bayeslmm.priors.policy import Slots, resolve_priors
+from bayeslmm.priors.registry import PRIORS, parse_prior
+from bayeslmm.priors.student_t import StudentT
+from bayeslmm.priors.uniform import Uniform
+
+__all__ = [
+    "LKJ",
+    "PRIORS",
+    "Cauchy",
+    "Exponential",
+    "Flat",
+    "Gamma",
+    "HalfCauchy",
+    "HalfNormal",
+    "HalfStudentT",
+    "InverseGamma",
+    "LogNormal",
+    "Normal",
+    "NormalMixture",
+    "OnVariance",
+    "Prior",
+    "Slots",
+    "StudentT",
+    "Uniform",
+    "number",
+    "parse_prior",
+    "resolve_priors",
+]

@@ -1,0 +1,225 @@
+"""Which prior stands for what: the user's keys over the auto-scaled defaults.
+
+Keys, the most specific first: ``beta[Days]`` over ``beta``; ``Intercept`` or
+``Intercept_centred`` over ``beta``; ``sd_Subject[Days]`` over ``sd_Subject`` over ``sd``;
+``cor_Subject`` over ``cor``; ``sigma``. ``sigma^2`` and ``sd_…^2`` put the density on the
+variance.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bayeslmm.errors import PriorError, nearest
+from bayeslmm.priors.base import Prior
+from bayeslmm.priors.flat import Flat
+from bayeslmm.priors.half_student_t import HalfStudentT
+from bayeslmm.priors.lkj import LKJ
+from bayeslmm.priors.normal import Normal
+from bayeslmm.priors.on_variance import OnVariance
+from bayeslmm.priors.registry import parse_prior
+
+Floats = NDArray[np.float64]
+UserPriors = Mapping[str, str | Prior] | str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Slots:
+    """What a model has that needs a prior, with the scales of the default policy.
+
+    Attributes
+    ----------
+    coefs : tuple of str
+        Fixed-effects coefficients, ``Intercept`` included where there is one.
+    x_scale : ndarray, shape (p,)
+        Standard deviation of each fixed column, 1 for a constant one.
+    random : dict of str to (tuple of str, ndarray)
+        For each grouping factor its coefficients and the scales of their columns.
+    correlated : frozenset of str
+        The factors with correlations to estimate.
+    has_sigma : bool
+        Whether a residual standard deviation is estimated.
+    centre, spread, robust : float
+        Mean, sd and scaled median absolute deviation of the response less its offset.
+    """
+
+    coefs: tuple[str, ...]
+    x_scale: Floats
+    random: dict[str, tuple[tuple[str, ...], Floats]]
+    correlated: frozenset[str]
+    has_sigma: bool
+    centre: float
+    spread: float
+    robust: float
+
+
+def resolve_priors(user: UserPriors, slots: Slots) -> dict[str, Prior]:
+    """Every prior of a model as one flat dict of canonical keys, resolved to numbers.
+
+    Parameters
+    ----------
+    user : mapping, str or None
+        The user's priors; the string ``"flat"`` makes all of beta flat.
+    slots : Slots
+        What the model has.
+
+    Returns
+    -------
+    dict of str to Prior
+        Keys ``Intercept`` or ``Intercept_centred``, ``beta[coef]``, ``sd_group[coef]``,
+        ``cor_group``, ``sigma``; handing it back as `user` gives the same dict.
+
+    Raises
+    ------
+    PriorError
+        A key that stands for nothing in this model, or a density of the wrong support.
+    """
+    given = _parsed(user)
+    used: set[str] = set()
+    out = _beta(given, slots, used) | _random(given, slots, used)
+    if slots.has_sigma:
+        out["sigma"] = _take(
+            given, ("sigma",), HalfStudentT(3.0, 0.0, _tidy(slots.robust)), 0.0, used
+        )
+    _refuse_unused(given, used, slots, out)
+    return out
+
+
+def _parsed(user: UserPriors) -> dict[str, Prior]:
+    if user is None:
+        return {}
+    if isinstance(user, str):
+        if user.strip() != "flat":
+            raise PriorError(
+                "As a single text, priors can only be 'flat' (for all of beta)",
+                got=repr(user),
+                hint="Otherwise give a dict such as {'beta': 'normal(0, 5)'}",
+            )
+        return {"beta": Flat()}
+    if not isinstance(user, Mapping):
+        raise PriorError("Priors are a dict from parameter to density", got=type(user).__name__)
+    return {str(key).strip(): parse_prior(value) for key, value in user.items()}
+
+
+def _beta(given: dict[str, Prior], slots: Slots, used: set[str]) -> dict[str, Prior]:
+    out: dict[str, Prior] = {}
+    if "Intercept" in slots.coefs:
+        out |= _intercept(given, slots, used)
+    for coef, scale in zip(slots.coefs, slots.x_scale, strict=True):
+        if coef != "Intercept":
+            default = Normal(0.0, _tidy(2.5 * slots.spread / scale))
+            out[f"beta[{coef}]"] = _take(given, (f"beta[{coef}]", "beta"), default, -np.inf, used)
+    return out
+
+
+def _intercept(given: dict[str, Prior], slots: Slots, used: set[str]) -> dict[str, Prior]:
+    plain = [key for key in ("Intercept", "beta[Intercept]") if key in given]
+    centred = "Intercept_centred" in given
+    if len(plain) + centred > 1:
+        both = [*plain, *(["Intercept_centred"] if centred else [])]
+        raise PriorError("The intercept has two priors", got=", ".join(both))
+    if plain or ("beta" in given and not centred):
+        return {"Intercept": _take(given, (*plain, "beta"), None, -np.inf, used)}
+    default = Normal(_tidy(slots.centre), _tidy(2.5 * slots.spread))
+    return {"Intercept_centred": _take(given, ("Intercept_centred",), default, -np.inf, used)}
+
+
+def _random(given: dict[str, Prior], slots: Slots, used: set[str]) -> dict[str, Prior]:
+    out: dict[str, Prior] = {}
+    for group, (coefs, scales) in slots.random.items():
+        for coef, scale in zip(coefs, scales, strict=True):
+            keys = (f"sd_{group}[{coef}]", f"sd_{group}", "sd")
+            out[keys[0]] = _take(
+                given, keys, HalfStudentT(3.0, 0.0, _tidy(slots.robust / scale)), 0.0, used
+            )
+        if group in slots.correlated:
+            out[f"cor_{group}"] = _correlation(given, group, used)
+    return out
+
+
+def _tidy(value: float) -> float:
+    """Seven significant digits: a default that reads well and is typed back as the same number."""
+    return float(f"{value:.7g}")
+
+
+def _correlation(given: dict[str, Prior], group: str, used: set[str]) -> Prior:
+    for key in (f"cor_{group}", "cor"):
+        if key in given:
+            used.update(k for k in (f"cor_{group}", "cor") if k in given)
+            if given[key].support != "correlation":
+                raise PriorError(
+                    f"Prior {key!r} is over correlations", got=str(given[key]), allowed="lkj(eta)"
+                )
+            return given[key]
+    return LKJ(1.0)
+
+
+def _take(
+    given: dict[str, Prior],
+    keys: tuple[str, ...],
+    default: Prior | None,
+    lower: float,
+    used: set[str],
+) -> Prior:
+    """The prior of the most specific key that was given, on the variance for ``key^2``."""
+    found: Prior | None = None
+    for key in keys:
+        if lower == 0.0 and f"{key}^2" in given:
+            used.add(f"{key}^2")
+            if key in given:
+                raise PriorError(
+                    f"Both {key!r} and {key + '^2'!r} have a prior", hint="Give one of them"
+                )
+            found = found or _on_variance(given[f"{key}^2"], f"{key}^2")
+        elif key in given:
+            used.add(key)
+            found = found or _supported(given[key], key, lower)
+    if found is None:
+        assert default is not None
+        return default
+    return found
+
+
+def _on_variance(prior: Prior, key: str) -> Prior:
+    return prior if isinstance(prior, OnVariance) else OnVariance(_supported(prior, key, 0.0))
+
+
+def _supported(prior: Prior, key: str, lower: float) -> Prior:
+    if lower == 0.0 and not prior.allows(0.0):
+        raise PriorError(
+            f"Prior {key!r} is over a positive number, and the support of {prior.name} is not",
+            got=str(prior),
+            allowed="half_normal, half_student_t, half_cauchy, exponential, gamma, inverse_gamma, "
+            "lognormal, uniform, flat",
+        )
+    if lower != 0.0 and prior.support in ("positive", "correlation"):
+        raise PriorError(
+            f"Prior {key!r} is over a coefficient of any sign; the support of {prior.name} is not",
+            got=str(prior),
+            allowed="normal, student_t, cauchy, uniform, flat",
+        )
+    return prior
+
+
+def _refuse_unused(
+    given: dict[str, Prior], used: set[str], slots: Slots, out: dict[str, Prior]
+) -> None:
+    general = (
+        {"beta"} if any(key.startswith("beta[") for key in out) or "Intercept" in out else set()
+    )
+    if slots.random:
+        general |= {"sd", "cor", "sd^2"}
+    if not slots.has_sigma and ({"sigma", "sigma^2"} & given.keys()):
+        raise PriorError("There is no sigma to give a prior to: the residual sd is known")
+    for key in given:
+        if key in used or key in general:
+            continue
+        names = [c for c in slots.coefs if c == "Intercept"] + [f"sd_{g}" for g in slots.random]
+        known = list(dict.fromkeys([*out, *sorted(general), *names]))
+        raise PriorError(
+            f"Prior {key!r} stands for nothing in this model", hint=nearest(key, known)
+        )
