@@ -1,0 +1,75 @@
+"""The contract of a covariance structure of k coefficients."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Scales:
+    """A covariance in the terms that priors speak of, for a batch of S points.
+
+    Attributes
+    ----------
+    cholesky : ndarray, shape (S, k, k)
+        A factor L of the covariance, `Sigma = L L'`.
+    sd : ndarray, shape (S, k)
+        Standard deviations.
+    log_jacobian : ndarray, shape (S,)
+        log |d(free sds, correlations) / d psi|.
+    """
+
+    cholesky: Floats
+    sd: Floats
+    log_jacobian: Floats
+
+
+class Structure:
+    """One way in which k coefficients of a level co-vary. Subclasses are stateless.
+
+    Two coordinate systems. `theta` enters the relative factor Lambda linearly and may be
+    zero or on a bound: for estimation. `psi` is unconstrained (log sd, atanh of canonical
+    partial correlations): for posteriors. Both have `n_parameters(k)` numbers, and every
+    array has a leading batch axis S.
+    """
+
+    name: ClassVar[str] = ""
+    correlated: ClassVar[bool] = False
+
+    def n_parameters(self, k: int) -> int:
+        """How many free parameters k coefficients have."""
+        raise NotImplementedError
+
+    def free_sds(self, k: int) -> tuple[int, ...]:
+        """The coefficients whose sd is a parameter of its own (and has a prior)."""
+        return tuple(range(k))
+
+    def theta_lower(self, k: int) -> Floats:
+        """Lower bounds of theta, shape (n_parameters,)."""
+        raise NotImplementedError
+
+    def theta_start(self, k: int) -> Floats:
+        """The theta at which Lambda is the identity."""
+        raise NotImplementedError
+
+    def theta_unit(self, scale: Floats) -> Floats:
+        """The unit of each theta when coefficient i is measured in units of `scale[i]`."""
+        raise NotImplementedError
+
+    def factor(self, theta: Floats, k: int) -> Floats:
+        """Lambda, shape (S, k, k), from theta, shape (S, n_parameters)."""
+        raise NotImplementedError
+
+    def scales(self, psi: Floats, k: int) -> Scales:
+        """Covariance and log Jacobian at psi, shape (S, n_parameters)."""
+        raise NotImplementedError
+
+    def psi(self, covariance: Floats) -> Floats:
+        """The psi, shape (n_parameters,), of a positive definite covariance, shape (k, k)."""
+        raise NotImplementedError
