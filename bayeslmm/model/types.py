@@ -1,0 +1,194 @@
+"""A model with every name resolved."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bayeslmm.covariance import STRUCTURES, Structure
+from bayeslmm.design import Aliasing, Design, RandomBlock
+from bayeslmm.families import Family
+from bayeslmm.priors import Prior
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Specification:
+    """What the user, or a model file, says: text and numbers only.
+
+    Attributes
+    ----------
+    formula : str
+    family, link : str
+    priors : mapping of str to str, str, or None
+        As given; a Model carries them resolved.
+    missing : str
+        ``"drop"`` or ``"error"``.
+    """
+
+    formula: str
+    family: str = "gaussian"
+    link: str | None = None
+    priors: Mapping[str, str | Prior] | str | None = None
+    missing: str = "drop"
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """One covariance matrix of the model: the coefficients of a part of a random block.
+
+    Attributes
+    ----------
+    group : str
+        Grouping factor.
+    block : int
+        Which of the design's blocks.
+    columns : tuple of int
+        Columns of the block.
+    coefs : tuple of str
+        Their names.
+    structure : Structure
+        How they co-vary.
+    centre : ndarray, shape (k,)
+        Mean of each column where the term has an intercept (and 0 for the intercept):
+        moving the covariates there takes the ridge between intercept and slope away.
+    """
+
+    group: str
+    block: int
+    columns: tuple[int, ...]
+    coefs: tuple[str, ...]
+    structure: Structure
+    centre: Floats
+
+    @property
+    def n_parameters(self) -> int:
+        return self.structure.n_parameters(len(self.columns))
+
+    @property
+    def sd_keys(self) -> tuple[str, ...]:
+        """Keys of the priors of the free standard deviations."""
+        free = self.structure.free_sds(len(self.columns))
+        return tuple(f"sd_{self.group}[{self.coefs[i]}]" for i in free)
+
+    @property
+    def cor_key(self) -> str | None:
+        """Key of the correlations' prior, where there are any."""
+        has = self.structure.correlated and len(self.columns) > 1
+        return f"cor_{self.group}" if has else None
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something the checks found in the design before any fit.
+
+    Attributes
+    ----------
+    text : str
+        What, where, and what to do.
+    fatal : frozenset of str
+        The methods that must refuse because of it.
+    """
+
+    text: str
+    fatal: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """One specification with its data: everything an engine needs, all names resolved.
+
+    Attributes
+    ----------
+    spec : Specification
+    design : Design
+    family : Family
+    priors : dict of str to Prior
+        Resolved to numbers, by canonical key (see `bayeslmm.priors.policy`).
+    aliasing : Aliasing
+        Fixed columns that are combinations of earlier ones.
+    findings : tuple of Finding
+    notes : tuple of str
+        Everything that was said while the model was made.
+    """
+
+    spec: Specification
+    design: Design
+    family: Family
+    priors: dict[str, Prior]
+    aliasing: Aliasing
+    findings: tuple[Finding, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @cached_property
+    def terms(self) -> tuple[Term, ...]:
+        """One for each covariance matrix, in the order of the blocks."""
+        return tuple(
+            _term(index, block, part.structure, part.columns)
+            for index, block in enumerate(self.design.blocks)
+            for part in block.parts
+        )
+
+    @property
+    def sigma_known(self) -> bool:
+        """Whether the residual standard deviations are given, row by row."""
+        return "known_sd" in self.design.extras
+
+    @cached_property
+    def precision_weights(self) -> Floats:
+        """w such that Var(e_i) = sigma²/w_i (sigma = 1 where the sd is known), shape (n,)."""
+        extras = self.design.extras
+        if "known_sd" in extras:
+            return 1.0 / extras["known_sd"] ** 2
+        if "weights" in extras:
+            return extras["weights"]
+        return np.ones(self.design.n)
+
+    @cached_property
+    def used(self) -> NDArray[np.bool_]:
+        """Rows that are in the likelihood: those of positive weight, shape (n,)."""
+        return self.precision_weights > 0
+
+    @property
+    def n(self) -> int:
+        """Rows in the likelihood."""
+        return int(self.used.sum())
+
+    @property
+    def n_variance_parameters(self) -> int:
+        """Free parameters of the random effects, and sigma where it is estimated."""
+        return sum(t.n_parameters for t in self.terms) + (not self.sigma_known)
+
+    def describe(self) -> dict[str, Any]:
+        """The specification as JSON-ready values, priors resolved."""
+        return {
+            "formula": self.spec.formula,
+            "family": self.spec.family,
+            "link": self.spec.link,
+            "missing": self.spec.missing,
+            "priors": prior_texts(self.priors),
+        }
+
+
+def prior_texts(priors: Mapping[str, Prior]) -> dict[str, str]:
+    """Priors as texts that can be typed back; one on a variance goes to ``key^2``."""
+    out = {}
+    for key, prior in priors.items():
+        on_variance = prior.name == "on_variance"
+        out[f"{key}^2" if on_variance else key] = str(prior)
+    return out
+
+
+def _term(index: int, block: RandomBlock, structure: str, columns: tuple[int, ...]) -> Term:
+    coefs = tuple(block.coefs[c] for c in columns)
+    centre = np.zeros(len(columns))
+    if "Intercept" in coefs:
+        centre = block.values[:, columns].mean(axis=0)
+        centre[coefs.index("Intercept")] = 0.0
+    return Term(block.group, index, columns, coefs, STRUCTURES[structure], centre)
