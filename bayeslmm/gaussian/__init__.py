@@ -1,0 +1,1 @@
+"""The closed-form room: moments, equations, likelihoods, posteriors."""

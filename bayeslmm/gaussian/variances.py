@@ -1,0 +1,173 @@
+"""Variance parameters of a model: from users' standard deviations and correlations, from
+theta and from psi to the relative factor Lambda of every block."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bayeslmm.covariance import Scales
+from bayeslmm.model import Model, Term
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Variances:
+    """Covariances in users' terms at S points.
+
+    Attributes
+    ----------
+    covariances : tuple of ndarray, each of shape (S, k, k)
+        Covariance matrix of every block's coefficients, block-diagonal over its terms.
+    sigma : ndarray, shape (S,)
+        Residual standard deviation, 1 where it is known.
+    """
+
+    covariances: tuple[Floats, ...]
+    sigma: Floats
+
+    def at(self, index: int) -> Variances:
+        """One of the points, S = 1."""
+        return Variances(tuple(c[index, None] for c in self.covariances), self.sigma[index, None])
+
+
+def theta_slices(model: Model) -> list[slice]:
+    """Where each term's parameters stand in theta or psi."""
+    ends = np.cumsum([0, *(t.n_parameters for t in model.terms)])
+    return [slice(int(a), int(b)) for a, b in pairwise(ends)]
+
+
+def lambdas_from_theta(model: Model, theta: Floats) -> tuple[Floats, ...]:
+    """Relative factors of the blocks at theta, shape (S, all terms' parameters).
+
+    As psi, theta speaks of unstructured terms about the centre of their covariates: no ridge
+    between intercept and slope, however far the covariates' origin is.
+    """
+    out = _empty_blocks(model, theta.shape[0])
+    for term, where in zip(model.terms, theta_slices(model), strict=True):
+        factor = term.structure.factor(theta[:, where], len(term.columns))
+        _place(out[term.block], term.columns, np.linalg.inv(_shift(term)) @ factor)
+    return tuple(out)
+
+
+def covariate_sizes(model: Model, term: Term) -> Floats:
+    """Root mean square of a term's covariates about their centre, 1 for a column of zeros."""
+    values = model.design.blocks[term.block].values[:, term.columns] @ np.linalg.inv(_shift(term))
+    rms = np.sqrt(np.mean(values**2, axis=0))
+    return np.where(rms > 0, rms, 1.0)
+
+
+def covariances_from_factors(factors: tuple[Floats, ...], sigma: Floats) -> tuple[Floats, ...]:
+    """sigma² Lambda Lambda' of every block."""
+    return tuple((sigma**2)[:, None, None] * f @ f.swapaxes(1, 2) for f in factors)
+
+
+def lambdas_from_covariances(variances: Variances) -> tuple[Floats, ...]:
+    """A relative factor of every block: any root of the covariance will do, singular ones too."""
+    out = []
+    for cov in variances.covariances:
+        scale = np.sqrt(np.einsum("sii->si", cov))
+        safe = np.where(scale > 0, scale, 1.0)
+        values, vectors = np.linalg.eigh(cov / (safe[:, :, None] * safe[:, None, :]))
+        root = vectors * np.sqrt(np.clip(values, 0.0, None))[:, None, :]
+        out.append(scale[:, :, None] * root / variances.sigma[:, None, None])
+    return tuple(out)
+
+
+@dataclass(frozen=True, slots=True)
+class PsiPoint:
+    """Everything that psi, shape (S, d), says of the random effects.
+
+    Attributes
+    ----------
+    factors : tuple of ndarray, each of shape (S, k, k)
+        A root of every block's covariance (absolute, not relative).
+    sd : tuple of ndarray
+        For each term the standard deviations of its coefficients, shape (S, k).
+    correlation : tuple of ndarray or None
+        For each term its correlation matrix, shape (S, k, k).
+    log_jacobian : ndarray, shape (S,)
+        log |d(free sds, correlations) / d psi|, summed over the terms.
+    """
+
+    factors: tuple[Floats, ...]
+    sd: tuple[Floats, ...]
+    correlation: tuple[Floats, ...]
+    log_jacobian: Floats
+
+
+def read_psi(model: Model, psi: Floats) -> PsiPoint:
+    """Covariances at psi, for unstructured terms taken about the centre of their covariates.
+
+    For such a term psi parametrises `T Sigma T'`, T the unit-triangular shift of the
+    covariates to their centre. |d Sigma'/d Sigma| = 1, and d Sigma = 2^k prod s_i^k ds dR, so
+    the Jacobian to the users' sds and correlations gains prod (s'_i / s_i)^k.
+    """
+    factors = _empty_blocks(model, psi.shape[0])
+    sds: list[Floats] = []
+    correlations: list[Floats] = []
+    log_jacobian = np.zeros(psi.shape[0])
+    for term, where in zip(model.terms, theta_slices(model), strict=True):
+        k = len(term.columns)
+        scales = term.structure.scales(psi[:, where], k)
+        root, sd = scales.cholesky, scales.sd
+        log_jacobian += scales.log_jacobian
+        if term.structure.correlated and np.any(term.centre):
+            root, sd, gain = _uncentre(term.centre, term.coefs.index("Intercept"), scales)
+            log_jacobian += k * gain
+        _place(factors[term.block], term.columns, root)
+        sds.append(sd)
+        unit = root / np.where(sd > 0, sd, 1.0)[:, :, None]
+        correlations.append(unit @ unit.swapaxes(1, 2))
+    return PsiPoint(tuple(factors), tuple(sds), tuple(correlations), log_jacobian)
+
+
+def write_psi(model: Model, variances: Variances, floor: float = 1e-3) -> Floats:
+    """The psi, shape (d,), of the covariances at the first point, pulled off the boundary.
+
+    `floor` is the smallest standard deviation, as a share of sigma over the scale of the
+    covariate, and correlations are kept within 1 - floor.
+    """
+    out = []
+    for term in model.terms:
+        columns = list(term.columns)
+        cov = variances.covariances[term.block][0][np.ix_(columns, columns)]
+        shift = _shift(term)
+        least = floor * variances.sigma[0] / covariate_sizes(model, term)
+        centred = shift @ cov @ shift.T
+        sd = np.maximum(np.sqrt(np.clip(np.diag(centred), 0.0, None)), least)
+        corr = centred / np.outer(sd, sd)
+        np.fill_diagonal(corr, 1.0)
+        values, vectors = np.linalg.eigh(corr)
+        corr = (vectors * np.maximum(values, floor)) @ vectors.T
+        norm = np.sqrt(np.diag(corr))
+        out.append(term.structure.psi(corr / np.outer(norm, norm) * np.outer(sd, sd)))
+    return np.concatenate(out) if out else np.empty(0)
+
+
+def _shift(term: Term) -> Floats:
+    """T: the intercept at the centre is u_0 + centre'u; the identity for structured terms."""
+    out = np.eye(len(term.coefs))
+    if "Intercept" in term.coefs and term.structure.correlated:
+        out[term.coefs.index("Intercept")] += term.centre
+    return out
+
+
+def _uncentre(centre: Floats, intercept: int, scales: Scales) -> tuple[Floats, Floats, Floats]:
+    """Root and sds at the users' origin, and Σ (log s'_i − log s_i)."""
+    root = scales.cholesky.copy()
+    root[:, intercept] -= np.einsum("i,sij->sj", centre, scales.cholesky)
+    sd = np.sqrt(np.sum(root**2, axis=2))
+    return root, sd, np.log(scales.sd[:, intercept]) - np.log(sd[:, intercept])
+
+
+def _empty_blocks(model: Model, size: int) -> list[Floats]:
+    return [np.zeros((size, b.n_coefs, b.n_coefs)) for b in model.design.blocks]
+
+
+def _place(block: Floats, columns: tuple[int, ...], values: Floats) -> None:
+    block[:, np.array(columns)[:, None], np.array(columns)[None, :]] = values

@@ -1,0 +1,49 @@
+"""Small dense algebra over leading batch axes: plain float64 arrays in and out."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+
+def cholesky(a: Floats) -> Floats:
+    """Lower Cholesky factors of a batch, shape (..., m, m); NaN where a matrix has none."""
+    try:
+        return np.linalg.cholesky(a)
+    except np.linalg.LinAlgError:
+        flat = a.reshape(-1, *a.shape[-2:])
+        out = np.full_like(flat, np.nan)
+        for i, matrix in enumerate(flat):
+            try:
+                out[i] = np.linalg.cholesky(matrix)
+            except np.linalg.LinAlgError:
+                continue
+        return out.reshape(a.shape)
+
+
+def solve_lower(factor: Floats, b: Floats) -> Floats:
+    """x in `factor x = b` by forward substitution; (..., m, m), (..., m, r) to (..., m, r)."""
+    m = factor.shape[-1]
+    x = np.empty(np.broadcast_shapes(factor.shape[:-2], b.shape[:-2]) + b.shape[-2:])
+    for i in range(m):
+        known = np.einsum("...j,...jr->...r", factor[..., i, :i], x[..., :i, :])
+        x[..., i, :] = (b[..., i, :] - known) / factor[..., i, i, None]
+    return x
+
+
+def solve_upper(factor: Floats, b: Floats) -> Floats:
+    """x in `factor' x = b`, factor lower triangular; (..., m, m), (..., m, r) to (..., m, r)."""
+    m = factor.shape[-1]
+    x = np.empty(np.broadcast_shapes(factor.shape[:-2], b.shape[:-2]) + b.shape[-2:])
+    for i in reversed(range(m)):
+        known = np.einsum("...j,...jr->...r", factor[..., i + 1 :, i], x[..., i + 1 :, :])
+        x[..., i, :] = (b[..., i, :] - known) / factor[..., i, i, None]
+    return x
+
+
+def log_diagonal(factor: Floats) -> Floats:
+    """Sum of the logs of the diagonal, (..., m, m) to (...)."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.asarray(np.log(np.diagonal(factor, axis1=-2, axis2=-1)).sum(axis=-1))
