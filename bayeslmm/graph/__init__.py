@@ -1,0 +1,5 @@
+"""Model to pm.Model."""
+
+from bayeslmm.graph.hierarchical import hierarchical
+
+__all__ = ["hierarchical"]

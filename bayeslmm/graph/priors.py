@@ -1,0 +1,81 @@
+"""A PyMC node for every prior density."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from bayeslmm.errors import PriorError
+from bayeslmm.graph.numbers import f64
+from bayeslmm.priors import LKJ, OnVariance, Prior
+
+# For each density the PyMC distribution, and which field of ours each of its arguments is.
+NODES: dict[str, tuple[str, dict[str, str]]] = {
+    "normal": ("Normal", {"mu": "mu", "sigma": "sigma"}),
+    "student_t": ("StudentT", {"nu": "nu", "mu": "mu", "sigma": "sigma"}),
+    "cauchy": ("Cauchy", {"alpha": "mu", "beta": "sigma"}),
+    "half_normal": ("HalfNormal", {"sigma": "sigma"}),
+    "half_student_t": ("HalfStudentT", {"nu": "nu", "sigma": "sigma"}),
+    "half_cauchy": ("HalfCauchy", {"beta": "sigma"}),
+    "exponential": ("Exponential", {"lam": "rate"}),
+    "gamma": ("Gamma", {"alpha": "alpha", "beta": "beta"}),
+    "inverse_gamma": ("InverseGamma", {"alpha": "alpha", "beta": "beta"}),
+    "lognormal": ("LogNormal", {"mu": "mu", "sigma": "sigma"}),
+    "uniform": ("Uniform", {"lower": "lower", "upper": "upper"}),
+}
+
+
+def vector(name: str, priors: Sequence[Prior], dims: str, *, positive: bool) -> Any:
+    """A vector with one prior an element; one random variable where the densities agree."""
+    import pymc as pm
+    import pytensor.tensor as pt
+
+    kinds = {prior.name for prior in priors}
+    if kinds == {"on_variance"}:
+        variance = vector(f"{name}_squared", _inner(priors), dims, positive=True)
+        return pm.Deterministic(name, pt.sqrt(variance), dims=dims)
+    if len(kinds) == 1:
+        return _variable(name, priors, dims, positive)
+    parts = [scalar(f"{name}_{i}", prior, positive=positive) for i, prior in enumerate(priors)]
+    return pm.Deterministic(name, pt.stack(parts), dims=dims)
+
+
+def scalar(name: str, prior: Prior, *, positive: bool) -> Any:
+    """A single number with a prior."""
+    import pymc as pm
+    import pytensor.tensor as pt
+
+    if prior.name == "on_variance":
+        variance = scalar(f"{name}_squared", _inner([prior])[0], positive=True)
+        return pm.Deterministic(name, pt.sqrt(variance))
+    return _variable(name, [prior], None, positive)
+
+
+def _inner(priors: Sequence[Prior]) -> list[Prior]:
+    """The densities of the variances."""
+    return [prior.inner for prior in priors if isinstance(prior, OnVariance)]
+
+
+def _variable(name: str, priors: Sequence[Prior], dims: str | None, positive: bool) -> Any:
+    """One random variable, a scalar without dims, from priors of one kind."""
+    import pymc as pm
+
+    kind = priors[0].name
+    if kind == "flat":
+        return (pm.HalfFlat if positive else pm.Flat)(name, dims=dims)
+    if kind not in NODES:
+        raise PriorError(f"Prior {kind!r} has no PyMC node for {name!r}", allowed=sorted(NODES))
+    distribution, fields = NODES[kind]
+    arguments: dict[str, Any] = {}
+    for argument, field in fields.items():
+        values = [getattr(prior, field) for prior in priors]
+        arguments[argument] = f64(values[0] if dims is None else values)
+    return getattr(pm, distribution)(name, dims=dims, **arguments)
+
+
+def correlation_cholesky(name: str, prior: Prior, k: int) -> Any:
+    """Cholesky factor of a k x k LKJ correlation matrix."""
+    import pymc as pm
+
+    assert isinstance(prior, LKJ)
+    return pm.LKJCorr(name, n=k, eta=f64(prior.eta))
