@@ -1,0 +1,174 @@
+"""The DataTree of a fit: the same names whatever the engine."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from bayeslmm.model import Model
+from bayeslmm.model.names import GroupNames, group_names
+
+Floats = NDArray[np.float64]
+SAMPLE = ("chain", "draw")
+
+
+@dataclass(frozen=True, slots=True)
+class FitValues:
+    """What an engine hands on.
+
+    Attributes
+    ----------
+    method : str
+    tree : DataTree
+        Groups ``estimate`` and/or ``posterior`` with ``sample_stats``.
+    scalars : dict
+        Numbers about the whole fit: ``loglik``, ``n_parameters``, ``converged``, …
+    notes : tuple of str
+        What was said while fitting.
+    """
+
+    method: str
+    tree: xr.DataTree
+    scalars: dict[str, float] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Draws:
+    """Posterior draws in plain arrays, (chain, draw) leading.
+
+    Attributes
+    ----------
+    beta : ndarray, shape (C, D, p)
+    u, sd : tuple of ndarray, shapes (C, D, J, k) and (C, D, k), by block
+    cor : tuple of ndarray, shape (C, D, pairs), by block
+    sigma : ndarray, shape (C, D), or None where it is known
+    """
+
+    beta: Floats
+    u: tuple[Floats, ...]
+    sd: tuple[Floats, ...]
+    cor: tuple[Floats, ...]
+    sigma: Floats | None
+
+
+def posterior_dataset(model: Model, draws: Draws) -> xr.Dataset:
+    """Draws under the names of the contract."""
+    out: dict[str, Any] = {"beta": ((*SAMPLE, "coef"), draws.beta)}
+    coords: dict[str, Any] = {
+        "chain": np.arange(draws.beta.shape[0]),
+        "draw": np.arange(draws.beta.shape[1]),
+        "coef": list(model.design.coefs),
+    }
+    for g, u, sd, cor in zip(group_names(model), draws.u, draws.sd, draws.cor, strict=True):
+        out |= _group_variables(g, SAMPLE, u, sd, cor)
+        coords |= g.coords()
+    if draws.sigma is not None:
+        out["sigma"] = (SAMPLE, draws.sigma)
+    return xr.Dataset(out, coords)
+
+
+def _group_variables(
+    g: GroupNames, lead: tuple[str, ...], u: Floats, sd: Floats, cor: Floats
+) -> dict[str, Any]:
+    out: dict[str, Any] = {
+        g.u: ((*lead, g.label, g.coef_dim), u),
+        g.sd: ((*lead, g.coef_dim), sd),
+    }
+    if g.pairs:
+        out[g.cor] = ((*lead, g.pair_dim), cor)
+    return out
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """A parameter's estimate with its standard error and bounds, elementwise."""
+
+    estimate: Floats
+    std_error: Floats
+    lower: Floats
+    upper: Floats
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A fit without draws in plain arrays.
+
+    Attributes
+    ----------
+    columns : ndarray of intp, shape (p,)
+        Which of the design's fixed columns were estimated.
+    beta, beta_cov : ndarray, shapes (p,) and (p, p)
+    u, u_cov, u_beta_cov, u_cov_given_beta : tuple of ndarray, by block
+        Shapes (J, k), (J, k, k), (J, k, p), (J, k, k).
+    sd, cor : tuple of Interval, by block
+    sigma : Interval or None
+    """
+
+    columns: NDArray[np.intp]
+    beta: Floats
+    beta_cov: Floats
+    u: tuple[Floats, ...]
+    u_cov: tuple[Floats, ...]
+    u_beta_cov: tuple[Floats, ...]
+    u_cov_given_beta: tuple[Floats, ...]
+    sd: tuple[Interval, ...]
+    cor: tuple[Interval, ...]
+    sigma: Interval | None
+
+
+def estimate_dataset(model: Model, e: Estimate) -> xr.Dataset:
+    """Estimates under the names of the contract, without chain and draw."""
+    coefs = [model.design.coefs[i] for i in e.columns]
+    coords: dict[str, Any] = {"coef": coefs, "coef_": coefs}
+    out: dict[str, Any] = {"beta": (("coef",), e.beta), "beta_cov": (("coef", "coef_"), e.beta_cov)}
+    for i, g in enumerate(group_names(model)):
+        level, other = (g.label, g.coef_dim), f"{g.coef_dim}_"
+        out[g.u] = (level, e.u[i])
+        out[f"{g.u}_cov"] = ((*level, other), e.u_cov[i])
+        out[f"{g.u}_cov_given_beta"] = ((*level, other), e.u_cov_given_beta[i])
+        out[f"{g.u}_beta_cov"] = ((*level, "coef"), e.u_beta_cov[i])
+        out |= _with_interval(g.sd, (g.coef_dim,), e.sd[i])
+        if g.pairs:
+            out |= _with_interval(g.cor, (g.pair_dim,), e.cor[i])
+        coords |= g.coords() | {other: list(g.coefs)}
+    if e.sigma is not None:
+        out |= _with_interval("sigma", (), e.sigma)
+    return xr.Dataset(out, coords)
+
+
+def _with_interval(name: str, dims: tuple[str, ...], value: Interval) -> dict[str, Any]:
+    return {
+        name: (dims, value.estimate),
+        f"{name}_std_error": (dims, value.std_error),
+        f"{name}_lower": (dims, value.lower),
+        f"{name}_upper": (dims, value.upper),
+    }
+
+
+def sample_stats_dataset(
+    stats: Mapping[str, Floats], attributes: Mapping[str, float]
+) -> xr.Dataset:
+    """Per-draw statistics, shape (C, D) each, and numbers about the whole sample."""
+    data = {name: (SAMPLE, values) for name, values in stats.items()}
+    return xr.Dataset(data, attrs=dict(attributes))
+
+
+def observed_dataset(model: Model) -> xr.Dataset:
+    """The response, under its own name, by row."""
+    return xr.Dataset(
+        {model.design.formula.response: (("row",), model.design.y)},
+        coords={"row": np.arange(model.design.n)},
+    )
+
+
+def tree_of(model: Model, **groups: xr.Dataset | None) -> xr.DataTree:
+    """The groups that are there, with the observed data beside them."""
+    present: dict[str, xr.Dataset] = {name: ds for name, ds in groups.items() if ds is not None}
+    present["observed_data"] = observed_dataset(model)
+    return xr.DataTree.from_dict({f"/{name}": ds for name, ds in present.items()})
