@@ -1,0 +1,59 @@
+"""What the engines without draws share: effects and covariances at given variances."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bayeslmm.fit.tree import Estimate, Interval
+from bayeslmm.gaussian.equations import Factor, solve
+from bayeslmm.gaussian.posterior import covariance
+from bayeslmm.gaussian.variances import Variances
+from bayeslmm.model import Model
+
+Floats = NDArray[np.float64]
+
+
+def estimate_at(
+    model: Model,
+    factor: Factor,
+    variances: Variances,
+    sd: tuple[Interval, ...],
+    cor: tuple[Interval, ...],
+    sigma: Interval | None,
+    inflation: float = 1.0,
+) -> Estimate:
+    """Beta and u with their covariances, from equations factored at one point.
+
+    Parameters
+    ----------
+    model : Model
+    factor : Factor
+    variances : Variances
+        Where the equations were factored.
+    sd, cor, sigma : Interval
+        What is said of the variance parameters.
+    inflation : float
+        Multiplies every covariance (a t posterior's variance over its scale).
+    """
+    effects = solve(factor)
+    cov = covariance(factor, float(variances.sigma[0] ** 2) * inflation)
+    return Estimate(
+        columns=factor.moments.columns,
+        beta=effects.beta[0],
+        beta_cov=cov.beta,
+        u=tuple(u[0] for u in effects.u),
+        u_cov=cov.u,
+        u_beta_cov=cov.u_beta,
+        u_cov_given_beta=cov.u_given_beta,
+        sd=sd,
+        cor=cor,
+        sigma=sigma,
+    )
+
+
+def all_columns(model: Model, factor: Factor, beta: Floats) -> Floats:
+    """Draws of beta by all of the design's columns: zero for those that were aliased."""
+    out = np.zeros((len(beta), model.design.p))
+    out[:, factor.moments.columns] = beta
+    return out

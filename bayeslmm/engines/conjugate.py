@@ -1,0 +1,217 @@
+"""Method ``conjugate``: variances given, the Gaussian posterior of (beta, u) in closed form.
+
+Its mean solves Henderson's mixed-model equations; as the prior precision kappa of beta goes
+to zero it is BLUE and BLUP. With sigma unknown too and relative standard deviations given,
+the posterior is Student's t: beta | sigma² ~ N(m, sigma² K⁻¹) or flat, sigma² ~ IG(a, b).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+from scipy import special, stats
+
+from bayeslmm.engines.base import Engine
+from bayeslmm.engines.closed import all_columns, estimate_at
+from bayeslmm.engines.given import given_variances
+from bayeslmm.errors import MethodError, PriorError, is_finite
+from bayeslmm.fit.covariances import sds_and_correlations
+from bayeslmm.fit.tree import (
+    Draws,
+    FitValues,
+    Interval,
+    estimate_dataset,
+    posterior_dataset,
+    tree_of,
+)
+from bayeslmm.gaussian.equations import Factor, factorise
+from bayeslmm.gaussian.moments import moments
+from bayeslmm.gaussian.posterior import draw, normal_prior
+from bayeslmm.gaussian.variances import Variances, lambdas_from_covariances
+from bayeslmm.model import Model, PriorRows, isotropic, prior_rows, unreachable
+from bayeslmm.model.names import group_names
+
+Floats = NDArray[np.float64]
+
+
+class Conjugate(Engine):
+    """Posterior of (beta, u) at given variances."""
+
+    name: ClassVar[str] = "conjugate"
+
+    def refuse(self, model: Model) -> str | None:
+        if model.family.name != "gaussian":
+            return f"'conjugate' needs a Gaussian response, not {model.family.name}."
+        return None
+
+    def fit(
+        self,
+        model: Model,
+        *,
+        seed: int | None,
+        draws: int,
+        chains: int,
+        variances: Mapping[str, Any] | xr.DataTree | None = None,
+        kappa: float | None = None,
+        sigma2_prior: tuple[float, float] = (0.0, 0.0),
+        **options: Any,
+    ) -> FitValues:
+        """Fit at `variances`: another fit's tree, or a dict as in NAMES.
+
+        Parameters
+        ----------
+        model : Model
+        seed, draws, chains : int
+            For the independent draws that stand beside the exact values.
+        variances : mapping or DataTree
+            ``{"sigma": .., "sd_Subject": [..], "cor_Subject": [..]}``; with sigma unknown
+            ``{"rel_sd_Subject": [..], "cor_Subject": [..]}``.
+        kappa : float, optional
+            Prior precision of every coefficient, in place of the model's priors; 0 is flat.
+        sigma2_prior : tuple of float
+            (a, b) of sigma² ~ IG(a, b), with sigma unknown; a = -1/2, b = 0 is flat in sigma.
+        options : Any
+            None are known.
+        """
+        if variances is None:
+            raise MethodError(
+                "Method 'conjugate' needs the variances",
+                hint="Give variances=another fit, or {'sigma': .., 'sd_<group>': [..]}",
+            )
+        at, relative = given_variances(model, variances)
+        _check_sigma2_prior(sigma2_prior, relative)
+        rows = _rows(model, kappa, relative)
+        columns = model.aliasing.kept if rows.n_flat else tuple(range(model.design.p))
+        m = moments(model, columns)
+        kept = PriorRows(rows.rows[:, list(columns)], rows.location, rows.scale, rows.nu)
+        prior = normal_prior(kept, m.shift, None, 1)
+        sigma2 = np.ones(1) if relative else at.sigma**2
+        factor = factorise(m, lambdas_from_covariances(at), sigma2, prior)
+        rng = np.random.default_rng(seed)
+        if relative:
+            return _student(model, factor, at, kept.n_flat, sigma2_prior, rng, (chains, draws))
+        return _gaussian(model, factor, at, rng, (chains, draws))
+
+
+def _check_sigma2_prior(prior: tuple[float, float], relative: bool) -> None:
+    pair = isinstance(prior, tuple | list) and len(prior) == 2
+    if not pair or not all(map(is_finite, prior)) or prior[1] < 0:
+        raise PriorError(
+            "sigma2_prior is (a, b) of sigma² ~ IG(a, b)", got=repr(prior), allowed="b of 0 or more"
+        )
+    if not relative and tuple(prior) != (0.0, 0.0):
+        raise MethodError(
+            "sigma2_prior goes with an unknown sigma, and the variances give one",
+            hint="Give rel_sd_<group> (sd over sigma) and no sigma",
+        )
+
+
+def _rows(model: Model, kappa: float | None, relative: bool) -> PriorRows:
+    if kappa is not None:
+        if not (is_finite(kappa) and kappa >= 0):
+            text = "kappa is a prior precision, one number"
+            raise PriorError(text, got=repr(kappa), allowed="0 (flat) or more")
+        return isotropic(model.design.p, float(kappa))
+    if unreachable(model) or len(prior_rows(model).heavy):
+        raise PriorError(
+            "'conjugate' takes normal and flat priors on coefficients only",
+            hint="Give kappa=, change the priors, or use method 'exact'",
+        )
+    rows = prior_rows(model)
+    if relative and len(rows.scale):
+        raise PriorError(
+            "With sigma unknown the prior of beta must scale with it; the model's is absolute",
+            hint="Give kappa= (beta | sigma² ~ N(0, sigma² I/kappa); 0 is flat) or priors='flat'",
+        )
+    return rows
+
+
+def _given(value: Floats) -> Interval:
+    """A number that was given: no uncertainty."""
+    return Interval(value, np.zeros_like(value), value, value)
+
+
+def _gaussian(
+    model: Model, factor: Factor, at: Variances, rng: np.random.Generator, shape: tuple[int, int]
+) -> FitValues:
+    scales = [
+        sds_and_correlations(c[0], g)
+        for c, g in zip(at.covariances, group_names(model), strict=True)
+    ]
+    sd, cor = tuple(_given(s) for s, _ in scales), tuple(_given(c) for _, c in scales)
+    sigma = None if model.sigma_known else _given(np.asarray(at.sigma[0]))
+    estimate = estimate_at(model, factor, at, sd, cor, sigma)
+    sampled = _draws(model, factor, at, np.full(shape, at.sigma[0]), rng)
+    # What is given does not vary: draws of it would only trip up diagnostics.
+    posterior = posterior_dataset(model, sampled)
+    varying = ["beta", *(g.u for g in group_names(model))]
+    tree = tree_of(model, estimate=estimate_dataset(model, estimate), posterior=posterior[varying])
+    return FitValues("conjugate", tree)
+
+
+def _student(
+    model: Model,
+    factor: Factor,
+    relative: Variances,
+    n_flat: int,
+    prior: tuple[float, float],
+    rng: np.random.Generator,
+    shape: tuple[int, int],
+) -> FitValues:
+    """sigma² | y ~ IG(a_n, b_n); (beta, u) | y is t on 2 a_n degrees of freedom."""
+    m = factor.moments
+    a = prior[0] + 0.5 * (m.n - n_flat)
+    b = prior[1] + 0.5 * float(factor.rho2[0])
+    if not (a > 0 and b > 0):
+        raise PriorError("The posterior of sigma² is improper", got=f"IG({a:g}, {b:g})")
+    variances = Variances(relative.covariances, np.sqrt(np.array([b / a])))
+    sigma = _inverse_gamma_root(a, b)
+    sd, cor = [], []
+    for c, g in zip(relative.covariances, group_names(model), strict=True):
+        ratio, correlation = sds_and_correlations(c[0], g)
+        parts = (sigma.estimate, sigma.std_error, sigma.lower, sigma.upper)
+        sd.append(Interval(*(ratio * part for part in parts)))
+        cor.append(_given(correlation))
+    inflation = a / (a - 1) if a > 1 else np.nan
+    estimate = estimate_at(model, factor, variances, tuple(sd), tuple(cor), sigma, inflation)
+    dataset = estimate_dataset(model, estimate).assign_attrs(dof=2 * a, scale2=b / a)
+    drawn = np.sqrt(b / rng.gamma(a, 1.0, shape))
+    sampled = _draws(model, factor, relative, drawn, rng)
+    posterior = posterior_dataset(model, sampled).drop_vars(
+        [g.cor for g in group_names(model) if g.pairs]
+    )
+    return FitValues("conjugate", tree_of(model, estimate=dataset, posterior=posterior))
+
+
+def _inverse_gamma_root(a: float, b: float) -> Interval:
+    """sigma, with sigma² ~ IG(a, b)."""
+    mean = np.sqrt(b) * np.exp(special.gammaln(a - 0.5) - special.gammaln(a))
+    variance = b / (a - 1) - mean**2 if a > 1 else np.nan
+    lower, upper = np.sqrt(stats.invgamma.ppf([0.025, 0.975], a, scale=b))
+    return Interval(
+        np.asarray(mean), np.asarray(np.sqrt(variance)), np.asarray(lower), np.asarray(upper)
+    )
+
+
+def _draws(
+    model: Model, factor: Factor, at: Variances, sigma: Floats, rng: np.random.Generator
+) -> Draws:
+    """Independent joint draws of (beta, u) at one Lambda and many sigma, shape (C, D)."""
+    effects = draw(factor, sigma.reshape(-1) ** 2, rng)
+    ratio = sigma / at.sigma[0]
+    sd, cor = [], []
+    for c, g in zip(at.covariances, group_names(model), strict=True):
+        one_sd, one_cor = sds_and_correlations(c[0], g)
+        sd.append(ratio[..., None] * one_sd)
+        cor.append(np.broadcast_to(one_cor, (*sigma.shape, len(one_cor))))
+    return Draws(
+        beta=all_columns(model, factor, effects.beta).reshape(*sigma.shape, -1),
+        u=tuple(u.reshape(*sigma.shape, *u.shape[1:]) for u in effects.u),
+        sd=tuple(sd),
+        cor=tuple(cor),
+        sigma=None if model.sigma_known else sigma,
+    )

@@ -1,0 +1,115 @@
+"""Variances that the user gives: another fit's, or a dict."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from bayeslmm.errors import DataError, MethodError, nearest
+from bayeslmm.gaussian.variances import Variances
+from bayeslmm.model import Model
+from bayeslmm.model.names import GroupNames, group_names
+
+Floats = NDArray[np.float64]
+
+
+def given_variances(model: Model, given: Mapping[str, Any] | xr.DataTree) -> tuple[Variances, bool]:
+    """Covariances and sigma at one point, and whether they are relative to an unknown sigma.
+
+    Parameters
+    ----------
+    model : Model
+    given : mapping or DataTree
+        A fit's tree (estimates or posterior means), or ``sigma``, ``sd_<group>``,
+        ``cor_<group>``; ``rel_sd_<group>`` without sigma.
+
+    Raises
+    ------
+    MethodError
+        Something is missing or stands for nothing.
+    DataError
+        A negative standard deviation, or correlations that no matrix has.
+    """
+    if not isinstance(given, Mapping):  # a DataTree is one
+        raise MethodError("variances are another fit or a dict", got=type(given).__name__)
+    values = dict(_from_tree(model, given)) if isinstance(given, xr.DataTree) else dict(given)
+    names = group_names(model)
+    relative = any(str(key).startswith("rel_sd_") for key in values)
+    if relative and ("sigma" in values or model.sigma_known):
+        raise MethodError("Relative standard deviations go with an unknown sigma: leave sigma out")
+    known = _keys(names, relative, model.sigma_known)
+    for key in values:
+        if key not in known:
+            raise MethodError(
+                f"variances[{key!r}] stands for nothing here", hint=nearest(str(key), known)
+            )
+    for key in known:
+        if key not in values and not key.startswith("cor_"):
+            raise MethodError(f"variances lacks {key!r}", allowed=known)
+    prefix = "rel_sd_" if relative else "sd_"
+    covariances = tuple(_covariance(g, values, prefix)[None] for g in names)
+    sigma = np.ones(1)
+    if not relative and not model.sigma_known:
+        sigma = _numbers(values["sigma"], 1, "sigma")
+        if sigma[0] <= 0:
+            raise DataError("sigma must be positive", got=float(sigma[0]))
+    return Variances(covariances, sigma), relative
+
+
+def _keys(names: tuple[GroupNames, ...], relative: bool, sigma_known: bool) -> list[str]:
+    prefix = "rel_sd_" if relative else "sd_"
+    keys = [f"{prefix}{g.label}" for g in names] + [f"cor_{g.label}" for g in names if g.pairs]
+    return keys if sigma_known or relative else ["sigma", *keys]
+
+
+def _from_tree(model: Model, tree: xr.DataTree) -> Mapping[str, Floats]:
+    source = tree["estimate"].dataset if "estimate" in tree else tree["posterior"].dataset
+    wanted = [] if model.sigma_known else ["sigma"]
+    for g in group_names(model):
+        wanted += [g.sd, *([g.cor] if g.cor in source else [])]
+    if not all(name in source for name in wanted) or not _same_names(model, source):
+        raise MethodError("The fit that was given for the variances is of another model")
+    dims = [d for d in ("chain", "draw") if d in source.dims]
+    return {name: np.nan_to_num(source[name].mean(dims).values) for name in wanted}
+
+
+def _same_names(model: Model, source: xr.Dataset) -> bool:
+    """Whether a fit's variances are those of the model's coefficients and pairs."""
+    return all(
+        dim not in source.dims or list(source[dim].values) == list(g.coords().get(dim, []))
+        for g in group_names(model)
+        for dim in (g.coef_dim, g.pair_dim)
+    )
+
+
+def _covariance(g: GroupNames, values: Mapping[str, Any], prefix: str) -> Floats:
+    sd = _numbers(values[f"{prefix}{g.label}"], len(g.coefs), f"{prefix}{g.label}")
+    if np.any(sd < 0):
+        raise DataError(
+            f"Standard deviations can't be negative: {prefix}{g.label}", got=sd.tolist()
+        )
+    correlation = np.eye(len(sd))
+    if g.pairs:
+        given = values.get(f"cor_{g.label}", np.zeros(len(g.pairs)))
+        cor = _numbers(given, len(g.pairs), f"cor_{g.label}")
+        for (i, j), value in zip(g.pairs, cor, strict=True):
+            correlation[i, j] = correlation[j, i] = value
+        if np.linalg.eigvalsh(correlation).min() < -1e-8:
+            raise DataError(
+                f"No covariance matrix has these correlations: cor_{g.label}", got=cor.tolist()
+            )
+    return sd[:, None] * correlation * sd
+
+
+def _numbers(value: Any, length: int, name: str) -> Floats:
+    try:
+        out = np.atleast_1d(np.asarray(value, dtype=np.float64))
+    except (TypeError, ValueError):
+        raise DataError(f"variances[{name!r}] must be numbers", got=repr(value)) from None
+    if out.shape != (length,) or not np.all(np.isfinite(out)):
+        raise DataError(f"variances[{name!r}] must be {length} finite number(s)", got=repr(value))
+    return out
