@@ -1,0 +1,42 @@
+"""Which levels and coefficients are drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bayeslmm.errors import MethodError, nearest, warn
+
+
+def spread_choice(order: NDArray[np.intp], most: int, group: str) -> NDArray[np.intp]:
+    """As many of the ordered levels as can be drawn, evenly spaced, the ends included; said."""
+    if len(order) <= most:
+        return order
+    warn(
+        f"{group} has {len(order)} levels: {most} of them are drawn, evenly spaced in their order.",
+        stacklevel=4,
+    )
+    places = np.linspace(0, len(order) - 1, most).round().astype(np.intp)
+    return np.asarray(order[places])
+
+
+def chosen_coefs(
+    coefs: str | Sequence[str] | None, known: Sequence[str], most: int
+) -> tuple[int, ...]:
+    """Positions of the coefficients to draw; the first ones where none are named.
+
+    Raises
+    ------
+    MethodError
+        An unknown coefficient, or more than can be drawn.
+    """
+    wanted = [coefs] if isinstance(coefs, str) else list(known[:most] if coefs is None else coefs)
+    for name in wanted:
+        if name not in known:
+            raise MethodError(f"There is no coefficient {name!r}", hint=nearest(str(name), known))
+    if not 1 <= len(set(wanted)) == len(wanted) <= most:
+        allowed = f"1 to {most} different ones of {', '.join(known)}"
+        raise MethodError("Coefficients to draw", got=", ".join(wanted) or "none", allowed=allowed)
+    return tuple(list(known).index(name) for name in wanted)
