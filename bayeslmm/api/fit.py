@@ -1,0 +1,222 @@
+"""The Fit that users hold: thin, it delegates."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import xarray as xr
+
+from bayeslmm import fit as fitting
+from bayeslmm.api.show import Summary, summarise
+from bayeslmm.errors import FitError
+from bayeslmm.fit import FitValues
+from bayeslmm.fit.contrasts import contrast, vcov
+from bayeslmm.model import Model as Resolved
+from bayeslmm.predict import predict
+
+
+class Fit:
+    """What a method found: tidy tables, the ArviZ DataTree, prediction, files.
+
+    Attributes
+    ----------
+    tree : DataTree
+        Groups ``posterior`` and ``sample_stats``, or ``estimate``, and ``observed_data``.
+    method : str
+        The method that made it.
+    notes : tuple of str
+        Every sentence that was said on the way.
+    """
+
+    def __init__(self, model: Resolved, values: FitValues) -> None:
+        self._model = model
+        self._values = values
+
+    @property
+    def method(self) -> str:
+        return self._values.method
+
+    @property
+    def tree(self) -> xr.DataTree:
+        return self._values.tree
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        return self._values.notes
+
+    @property
+    def resolved(self) -> Resolved:
+        """The inner, frozen model that was fitted."""
+        return self._model
+
+    @property
+    def values(self) -> FitValues:
+        """The inner, frozen values of the fit."""
+        return self._values
+
+    def fixef(self) -> pd.DataFrame:
+        """Fixed effects: index ``coef``; ``estimate, std_error, lower, upper``."""
+        return fitting.fixef(self._model, self.tree)
+
+    def ranef(self, *, given_beta: bool = False) -> pd.DataFrame:
+        """Random effects u by ``group, level, coef``.
+
+        Parameters
+        ----------
+        given_beta : bool
+            Standard errors with beta held fixed, as lme4's conditional variances; in fits
+            without draws only.
+        """
+        if given_beta and "estimate" not in self.tree:
+            raise FitError(
+                f"Method {self.method!r} has no conditional variances given beta",
+                hint="They belong to 'ml', 'reml' and 'conjugate'",
+            )
+        return fitting.ranef(self._model, self.tree, given_beta=given_beta)
+
+    def coef(self) -> pd.DataFrame:
+        """Each level's own coefficients, beta + u, with cov(beta, u) counted."""
+        return fitting.coef(self._model, self.tree)
+
+    def varcorr(self) -> pd.DataFrame:
+        """Standard deviations (``sd``) and correlations (``cor``) of the random effects, and
+        the residual's, group ``Residual``."""
+        return fitting.varcorr(self._model, self.tree)
+
+    def vcov(self) -> pd.DataFrame:
+        """Covariance matrix of the fixed effects, coef x coef."""
+        return vcov(self.tree)
+
+    def contrast(self, weights: Mapping[str, float]) -> pd.DataFrame:
+        """A linear function of the fixed effects, ``{"Days": 1}``: one row of the four numbers.
+
+        Raises
+        ------
+        ColumnError
+            A coefficient that the model doesn't have.
+        """
+        return contrast(self.tree, weights)
+
+    @property
+    def sigma(self) -> float:
+        """Residual standard deviation: estimate or posterior mean."""
+        if self._model.sigma_known:
+            raise FitError(
+                "The residual standard deviations were given (known_sd): there is no sigma"
+            )
+        table = self.varcorr()
+        return float(table.loc[table["group"] == "Residual", "estimate"].iloc[0])
+
+    @property
+    def loglik(self) -> float:
+        """Maximised log likelihood; of REML, the restricted one."""
+        return self._scalar("loglik")
+
+    @property
+    def deviance(self) -> float:
+        """−2 loglik."""
+        return self._scalar("deviance")
+
+    @property
+    def aic(self) -> float:
+        """Akaike's criterion."""
+        return self._scalar("aic")
+
+    @property
+    def bic(self) -> float:
+        """Schwarz's criterion, with n rows as lme4 counts."""
+        return self._scalar("bic")
+
+    @property
+    def n_parameters(self) -> int:
+        """Fixed effects and variance parameters."""
+        return int(self._scalar("n_parameters"))
+
+    @property
+    def converged(self) -> bool:
+        """Whether the optimiser ended at a maximum."""
+        return bool(self._scalar("converged"))
+
+    @property
+    def singular(self) -> bool:
+        """Whether a covariance is on its boundary."""
+        return bool(self._scalar("singular"))
+
+    @property
+    def log_evidence(self) -> float:
+        """Log marginal likelihood of the data under the priors."""
+        return self._scalar("log_evidence", "Evidence needs method='exact' and proper priors")
+
+    @property
+    def log_evidence_error(self) -> float:
+        """Its Monte Carlo standard error."""
+        return self._scalar("log_evidence_error", "Evidence needs method='exact' and proper priors")
+
+    def predict(
+        self,
+        new: Any = None,
+        *,
+        effects: str | list[str] = "all",
+        new_levels: str = "error",
+        kind: str = "mean",
+        seed: int | None = None,
+    ) -> pd.DataFrame:
+        """Predictions for new rows (or the data's own): the four numbers, by row.
+
+        Parameters
+        ----------
+        new : table, optional
+            Rows with the model's covariates; the data's own where not given.
+        effects : "all", "none" or list of grouping factors
+            Which random effects enter.
+        new_levels : {"error", "draw", "zero"}
+            A level that was not seen: refuse, a fresh level of the population, or its mean.
+        kind : {"mean", "link", "response"}
+            The expected response, or a new observation with its residual.
+        seed : int, optional
+            For what is drawn.
+        """
+        return predict(
+            self._model,
+            self.tree,
+            new,
+            effects=effects,
+            new_levels=new_levels,
+            kind=kind,
+            seed=seed,
+        )
+
+    def summary(self) -> Summary:
+        """Fixed effects, variances, criteria or diagnostics, notes: text, HTML in a notebook."""
+        return summarise(self._model, self._values)
+
+    def save(self, path: str | Path) -> None:
+        """Write the fit, with specification and data, to one netCDF file."""
+        fitting.save(path, self._model, self._values)
+
+    def __repr__(self) -> str:
+        return str(self.summary())
+
+    def _repr_html_(self) -> str:
+        return self.summary()._repr_html_()
+
+    def _scalar(self, name: str, why: str | None = None) -> float:
+        if name not in self._values.scalars:
+            hint = why or "It belongs to 'ml' and 'reml'"
+            raise FitError(f"A fit by {self.method!r} has no {name}", hint=hint)
+        return float(self._values.scalars[name])
+
+
+def load_fit(path: str | Path) -> Fit:
+    """Read a fit that was saved; every method works on it.
+
+    Raises
+    ------
+    FileError
+        No such file, or not a saved fit.
+    """
+    model, values = fitting.load(path)
+    return Fit(model, values)

@@ -1,0 +1,200 @@
+"""The Model that users hold."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from numbers import Integral
+from typing import Any
+
+from numpy.typing import ArrayLike
+
+from bayeslmm.api.fit import Fit
+from bayeslmm.api.show import model_html, model_text
+from bayeslmm.engines import ENGINES, choose
+from bayeslmm.errors import MethodError, ModelError, check_seed, nearest
+from bayeslmm.fit import FitValues
+from bayeslmm.graph import hierarchical
+from bayeslmm.model import Model as Resolved
+from bayeslmm.model import Specification, build
+from bayeslmm.priors import Prior
+
+
+class Model:
+    """A random-coefficient specification with its data.
+
+    Parameters
+    ----------
+    formula : str
+        ``"Reaction ~ Days + (Days | Subject)"``, with lme4's meaning.
+    data : table
+        pandas, polars or Arrow.
+    family, link : str
+        Response distribution and link; ``"gaussian"`` with the identity.
+    priors : mapping, str or None
+        ``{"beta": "normal(0, 5)", "sd_Subject[Days]": "exponential(0.1)", …}``, or ``"flat"``
+        for beta; what is not given has auto-scaled defaults, shown by printing the model.
+    residual, random, dpar, relationship, trials
+        Reserved: residual structures, non-normal effects, distributional parameters, known
+        relationships and binomial trials are not part of this version.
+    weights : str or array of shape (n,), optional
+        Var(e_i) = sigma²/w_i; zero leaves a row out of the likelihood and of n.
+    offset : str or array of shape (n,), optional
+        Added to the linear predictor, to the formula's own offsets.
+    known_sd : str or array of shape (n,), optional
+        Known residual standard deviations; no sigma is estimated.
+    missing : {"drop", "error"}
+        What to do with rows that lack a value: drop, count and say, or refuse.
+
+    Raises
+    ------
+    BayeslmmError
+        Of the class of what is wrong: FormulaError, ColumnError, DataError, PriorError,
+        ModelError.
+    """
+
+    def __init__(
+        self,
+        formula: str,
+        data: Any,
+        *,
+        family: str = "gaussian",
+        link: str | None = None,
+        priors: Mapping[str, str | Prior] | str | None = None,
+        residual: Any = None,
+        random: Mapping[str, str] | None = None,
+        dpar: Mapping[str, str] | None = None,
+        relationship: Mapping[str, Any] | None = None,
+        weights: str | ArrayLike | None = None,
+        offset: str | ArrayLike | None = None,
+        known_sd: str | ArrayLike | None = None,
+        trials: str | ArrayLike | None = None,
+        missing: str = "drop",
+    ) -> None:
+        later = {
+            "residual": residual,
+            "random": random,
+            "dpar": dpar,
+            "relationship": relationship,
+            "trials": trials,
+        }
+        for name, value in later.items():
+            if value is not None:
+                raise ModelError(
+                    f"{name}= is not available in this version",
+                    hint="Gaussian responses with independent residuals and normal effects are",
+                )
+        spec = Specification(formula, family, link, priors, missing)
+        self._inner = build(
+            spec, data, {"weights": weights, "offset": offset, "known_sd": known_sd}
+        )
+
+    @classmethod
+    def _of(cls, inner: Resolved) -> Model:
+        out = cls.__new__(cls)
+        out._inner = inner
+        return out
+
+    @property
+    def resolved(self) -> Resolved:
+        """The inner, frozen model: design, priors as numbers, findings."""
+        return self._inner
+
+    @property
+    def formula(self) -> str:
+        """The formula as it was read."""
+        return str(self._inner.design.formula)
+
+    @property
+    def priors(self) -> dict[str, str]:
+        """Every prior as a text that can be typed back."""
+        return dict(self._inner.describe()["priors"])
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Every sentence that was said while the model was made."""
+        return self._inner.notes
+
+    def fit(
+        self,
+        method: str = "auto",
+        *,
+        seed: int | None = None,
+        draws: int = 1000,
+        chains: int = 4,
+        **options: Any,
+    ) -> Fit:
+        """Fit the model.
+
+        Parameters
+        ----------
+        method : {"auto", "exact", "reml", "ml", "conjugate", "nuts"}
+            ``"auto"`` takes the first willing one of exact and nuts, and notes why.
+        seed : int, optional
+            For methods that draw; the same seed gives the same draws.
+        draws, chains : int
+            Draws a chain, and chains (labels only where draws are independent).
+        options : Any
+            ``conjugate``: variances (another fit or a dict), kappa, sigma2_prior. ``nuts``:
+            sampler, tune, target_accept, parametrisation, progress.
+
+        Raises
+        ------
+        MethodError
+            Unknown method or option, or one that can't serve this model, with the reason.
+        IdentifiabilityError
+            A likelihood method on variances that the data can't tell.
+        """
+        _check_size("draws", draws)
+        _check_size("chains", chains)
+        check_seed(seed)
+        engine, said = choose(self._inner, method)
+        _check_options(engine.name, options)
+        if isinstance(options.get("variances"), Fit):
+            options["variances"] = options["variances"].tree
+        values = engine.fit(self._inner, seed=seed, draws=draws, chains=chains, **options)
+        notes = (*self._inner.notes, *said, *values.notes)
+        return Fit(self._inner, FitValues(values.method, values.tree, values.scalars, notes))
+
+    def to_pymc(
+        self, *, marginal: bool = False, parametrisation: str | Mapping[str, str] = "auto"
+    ) -> Any:
+        """The specification as a plain `pm.Model`, nothing hidden.
+
+        Parameters
+        ----------
+        marginal : bool
+            Reserved: integrating (beta, u) out inside PyMC is not part of this version.
+        parametrisation : {"auto", "noncentred", "centred"} or mapping
+            How the effects are drawn, for all factors or by factor.
+        """
+        if marginal:
+            raise MethodError(
+                "marginal=True is not available in this version",
+                hint="method='exact' integrates (beta, u) out without PyMC",
+            )
+        return hierarchical(self._inner, parametrisation)
+
+    def __repr__(self) -> str:
+        return model_text(self._inner)
+
+    def _repr_html_(self) -> str:
+        return model_html(self._inner)
+
+
+def _check_size(name: str, value: object) -> None:
+    if isinstance(value, bool) or not isinstance(value, Integral) or value < 1:
+        raise MethodError(f"{name} must be a whole number of at least 1", got=repr(value))
+
+
+def _check_options(method: str, options: Mapping[str, Any]) -> None:
+    if ENGINES[method].open_options:
+        return
+    parameters = inspect.signature(ENGINES[method].fit).parameters.values()
+    common = ("model", "seed", "draws", "chains")
+    known = [p.name for p in parameters if p.name not in common and p.kind is not p.VAR_KEYWORD]
+    for name in options:
+        if name not in known:
+            raise MethodError(
+                f"Method {method!r} has no option {name!r}", hint=nearest(name, known)
+            )

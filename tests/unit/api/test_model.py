@@ -1,0 +1,55 @@
+"""The Model that users hold: what it shows, which methods are willing, what it says."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import bayeslmm as bl
+from bayeslmm.errors import IdentifiabilityWarning
+
+
+@pytest.fixture(scope="module")
+def data() -> pd.DataFrame:
+    return bl.load_dataset("sleepstudy")
+
+
+def test_text_and_html_show_formula_sizes_levels_priors_and_methods(data: pd.DataFrame) -> None:
+    model = bl.Model("Reaction ~ Days + (Days | Subject)", data)
+    for shown in (repr(model), model._repr_html_()):
+        for words in ("Reaction ~", "180 rows", "18 levels", "308", "lkj(1)", "willing", "exact"):
+            assert words in shown
+    for prior in model.priors.values():
+        assert prior in repr(model)
+
+
+def test_a_refusal_is_shown_with_its_reason(data: pd.DataFrame) -> None:
+    one_row = data.groupby("Subject", observed=True).head(1)
+    with pytest.warns(IdentifiabilityWarning, match="one row per level"):
+        model = bl.Model("Reaction ~ 1 + (1 | Subject)", one_row)
+    text = repr(model)
+    assert "reml refuses" in text and "one row per level" in text
+    assert any("one row per level" in note for note in model.notes)
+
+
+def test_auto_takes_exact_and_says_so(data: pd.DataFrame) -> None:
+    fit = bl.Model("Reaction ~ Days + (1 | Subject)", data).fit(seed=1, draws=20)
+    assert fit.method == "exact"
+    assert any("'auto'" in note and "'exact'" in note for note in fit.notes)
+
+
+def test_what_was_said_is_noted_once(data: pd.DataFrame) -> None:
+    holed = data.assign(Days=data["Days"].where(data["Days"] != 3))
+    with pytest.warns(bl.errors.DataWarning, match="18 of 180 rows"):
+        model = bl.Model("Reaction ~ Days + (1 | Subject)", holed)
+    fit = model.fit("reml")
+    assert [("18 of 180 rows" in note) for note in fit.notes] == [True]
+    assert "18 of 180 rows" in str(fit.summary())
+
+
+def test_formula_prints_what_was_read(data: pd.DataFrame) -> None:
+    model = bl.Model("Reaction~Days+(Days|Subject)", data)
+    again = bl.Model(model.formula, data)
+    assert again.formula == model.formula
+    np.testing.assert_array_equal(again.resolved.design.X, model.resolved.design.X)

@@ -1,0 +1,29 @@
+"""Fits that several tests look at, made once."""
+
+from __future__ import annotations
+
+import pytest
+
+import bayeslmm as bl
+
+
+@pytest.fixture(scope="session")
+def sleepstudy() -> bl.Model:
+    return bl.load_model("sleepstudy")
+
+
+@pytest.fixture(scope="session")
+def reml(sleepstudy: bl.Model) -> bl.Fit:
+    return sleepstudy.fit("reml")
+
+
+@pytest.fixture(scope="session")
+def exact(sleepstudy: bl.Model) -> bl.Fit:
+    return sleepstudy.fit("exact", seed=1)
+
+
+@pytest.fixture(scope="session")
+def dyestuff2() -> tuple[bl.Model, bl.Fit]:
+    model = bl.load_model("dyestuff2")
+    with pytest.warns(bl.errors.SingularWarning):
+        return model, model.fit("reml")

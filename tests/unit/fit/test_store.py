@@ -1,0 +1,171 @@
+"""Saving and loading: everything comes back, and an interrupted save loses nothing."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+
+import bayeslmm as bl
+from bayeslmm.errors import FileError, FitError
+
+ByName = Callable[[str], bl.Fit]
+SCALARS = ("sigma", "loglik", "deviance", "aic", "bic", "n_parameters", "converged", "singular")
+SCALARS += ("log_evidence", "log_evidence_error")
+
+
+def scalar(fit: bl.Fit, name: str) -> Any:
+    """A number of the fit, or the words in which it says that it has none."""
+    try:
+        return getattr(fit, name)
+    except FitError as error:
+        return str(error)
+
+
+def new_rows() -> pd.DataFrame:
+    return pd.DataFrame(
+        {"x": [1.0, -1.0], "sex": ["Male", "Female"], "g": [302, 999], "batch": "B"}
+    )
+
+
+def same(one: pd.DataFrame, other: pd.DataFrame) -> None:
+    pd.testing.assert_frame_equal(one, other, rtol=1e-12, atol=1e-12)
+
+
+def test_every_method_works_after_loading(fit: bl.Fit, tmp_path: Path) -> None:
+    path = tmp_path / "fit.nc"
+    fit.save(path)
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        loaded = bl.load_fit(path)
+    assert not said
+    for table in ("fixef", "ranef", "coef", "varcorr", "vcov"):
+        same(getattr(loaded, table)(), getattr(fit, table)())
+    same(loaded.contrast({"x": 2.0}), fit.contrast({"x": 2.0}))
+    same(loaded.predict(seed=3), fit.predict(seed=3))
+    same(loaded.predict(kind="response", seed=3), fit.predict(kind="response", seed=3))
+    for new_levels in ("draw", "zero"):
+        choice = {"new_levels": new_levels, "seed": 3}
+        same(loaded.predict(new_rows(), **choice), fit.predict(new_rows(), **choice))
+    assert [scalar(loaded, name) for name in SCALARS] == [scalar(fit, name) for name in SCALARS]
+    assert str(loaded.summary()) == str(fit.summary())
+    assert loaded.method == fit.method and loaded.notes == fit.notes
+    assert loaded.tree.groups == fit.tree.groups
+    for group in fit.tree.children:
+        xr.testing.assert_identical(loaded.tree[group].to_dataset(), fit.tree[group].to_dataset())
+
+
+def test_conditional_variances_after_loading(by_name: ByName, tmp_path: Path) -> None:
+    by_name("reml").save(tmp_path / "fit.nc")
+    loaded = bl.load_fit(tmp_path / "fit.nc")
+    same(loaded.ranef(given_beta=True), by_name("reml").ranef(given_beta=True))
+
+
+def test_a_loaded_fit_gives_its_variances_and_is_saved_again(
+    by_name: ByName, data: pd.DataFrame, tmp_path: Path
+) -> None:
+    by_name("reml").save(tmp_path / "one.nc")
+    loaded = bl.load_fit(tmp_path / "one.nc")
+    loaded.save(tmp_path / "two.nc")
+    again = bl.load_fit(tmp_path / "two.nc")
+    assert again.notes == by_name("reml").notes
+    model = bl.Model("y ~ x + sex + (x | g) + (1 | batch)", data)
+    fit = model.fit("conjugate", variances=again, kappa=0, seed=1, draws=5)
+    same(fit.fixef(), by_name("reml").fixef())
+
+
+def test_kinds_of_columns_come_back(tmp_path: Path) -> None:
+    """Categories and their order, booleans, transforms, weights, offset and dropped rows."""
+    rng = np.random.default_rng(2)
+    n = 40
+    dose = pd.Categorical(
+        np.tile(["low", "mid", "high", "low"], 10), ["low", "mid", "high"], ordered=True
+    )
+    frame = pd.DataFrame(
+        {
+            "y y": rng.normal(size=n),
+            "x": rng.uniform(1, 9, n),
+            "dose": dose,
+            "new": np.arange(n) % 2 == 0,
+            "g": np.repeat([f"é{i}" for i in range(8)], 5),
+            "w": rng.uniform(0.5, 2, n),
+        }
+    )
+    frame.loc[3, "x"] = np.nan
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", bl.errors.BayeslmmWarning)
+        formula = "`y y` ~ poly(x, 2) + center(x):new + dose + (1 | g)"
+        model = bl.Model(formula, frame, weights="w", offset=rng.normal(size=n))
+        fit = model.fit("reml")
+        fit.save(tmp_path / "fit.nc")
+        loaded = bl.load_fit(tmp_path / "fit.nc")
+        assert loaded.notes == fit.notes
+        same(loaded.fixef(), fit.fixef())
+        same(loaded.predict(frame.iloc[5:9]), fit.predict(frame.iloc[5:9]))
+        same(loaded.predict(), fit.predict())
+    assert loaded.resolved.priors == fit.resolved.priors
+
+
+def test_a_second_save_replaces_the_first(by_name: ByName, tmp_path: Path) -> None:
+    path = tmp_path / "fit.nc"
+    by_name("ml").save(path)
+    by_name("reml").save(path)
+    assert bl.load_fit(path).method == "reml"
+    assert [p.name for p in tmp_path.iterdir()] == ["fit.nc"]
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, OSError("disk full"), RuntimeError("bug")])
+def test_an_interrupted_save_leaves_the_old_file_whole_and_no_litter(
+    error: Any, by_name: ByName, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "fit.nc"
+    by_name("ml").save(path)
+    before = path.read_bytes()
+
+    def half(self: xr.DataTree, filepath: str, **options: Any) -> None:
+        Path(filepath).write_bytes(b"half of a file")
+        raise error
+
+    monkeypatch.setattr(xr.DataTree, "to_netcdf", half)
+    expected = FileError if isinstance(error, OSError) else BaseException
+    with pytest.raises(expected) as caught:
+        by_name("reml").save(path)
+    if isinstance(error, OSError):
+        assert "disk full" in str(caught.value)
+    assert path.read_bytes() == before
+    assert [p.name for p in tmp_path.iterdir()] == ["fit.nc"]
+    assert bl.load_fit(path).method == "ml"
+
+
+def test_a_save_that_can_not_begin_is_told(
+    by_name: ByName, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def denied(**options: Any) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("tempfile.mkstemp", denied)
+    with pytest.raises(FileError, match="Permission denied"):
+        by_name("ml").save(tmp_path / "fit.nc")
+
+
+def test_a_file_of_a_later_format_is_told(by_name: ByName, tmp_path: Path) -> None:
+    by_name("ml").save(tmp_path / "fit.nc")
+    with xr.open_datatree(tmp_path / "fit.nc", engine="h5netcdf") as opened:
+        tree = opened.load()
+    tree.attrs["format"] = 99
+    tree.to_netcdf(tmp_path / "later.nc", engine="h5netcdf")
+    with pytest.raises(FileError, match="format 99"):
+        bl.load_fit(tmp_path / "later.nc")
+
+
+def test_attributes_are_text_or_numbers(fit: bl.Fit, tmp_path: Path) -> None:
+    fit.save(tmp_path / "fit.nc")
+    with xr.open_datatree(tmp_path / "fit.nc", engine="h5netcdf") as tree:
+        kinds = {type(v) for node in tree.subtree for v in node.attrs.values()}
+    assert all(issubclass(kind, str | int | float | np.generic) for kind in kinds)

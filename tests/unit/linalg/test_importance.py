@@ -1,0 +1,116 @@
+"""Adaptive importance sampling on densities whose integral and moments are known."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from scipy import special
+
+from bayeslmm.linalg.importance import Weighted, mode, resample, sample
+
+Density = Callable[[np.ndarray], np.ndarray]
+
+
+def gaussian(x: np.ndarray) -> np.ndarray:
+    """Unnormalised, correlated, off the origin and badly scaled: log integral 3 + log 20π."""
+    z = (x - [100.0, -0.5]) / [10.0, 0.01]
+    square = (z[:, 0] ** 2 - 2 * 0.8 * z[:, 0] * z[:, 1] + z[:, 1] ** 2) / (1 - 0.8**2)
+    return 3.0 - 0.5 * square - 0.5 * np.log(1 - 0.8**2)
+
+
+def banana(x: np.ndarray) -> np.ndarray:
+    """A bent Gaussian: the bend has unit Jacobian, so the integral is 2π."""
+    return -0.5 * (x[:, 0] ** 2 + (x[:, 1] - 0.7 * (x[:, 0] ** 2 - 1)) ** 2)
+
+
+def log_gamma(x: np.ndarray) -> np.ndarray:
+    """The log of Gamma(0.5) variables: an exponential tail to the left; integral Γ(1/2)²."""
+    return np.sum(0.5 * x - np.exp(x), axis=1)
+
+
+CASES: dict[str, tuple[Density, list[float], float, list[float], list[float]]] = {
+    "gaussian": (gaussian, [50.0, 0.0], 3 + np.log(2 * np.pi * 0.1), [100, -0.5], [10, 0.01]),
+    "banana": (banana, [0.5, 0.5], np.log(2 * np.pi), [0, 0], [1, np.sqrt(1 + 2 * 0.49)]),
+    "exponential tails": (
+        log_gamma,
+        [0.0, 0.0],
+        np.log(np.pi),
+        [special.digamma(0.5)] * 2,
+        [np.sqrt(special.polygamma(1, 0.5))] * 2,
+    ),
+}
+each = pytest.mark.parametrize(("f", "start", "evidence", "mean", "sd"), CASES.values(), ids=CASES)
+
+
+@each
+def test_integral_mean_and_spread(
+    f: Density, start: list, evidence: float, mean: list, sd: list
+) -> None:
+    """Within 5 Monte Carlo standard errors, which are small; three seeds."""
+    for seed in (1, 2, 3):
+        rng = np.random.default_rng(seed)
+        found = sample(f, np.array(start), rng, size=6000)
+        value, error = found.log_mean
+        assert error < 0.05
+        assert abs(value - evidence) < 5 * error
+        w = found.weights
+        for power, expected in ((1, np.zeros(2)), (2, np.ones(2))):
+            z = ((found.points - mean) / sd) ** power
+            mcse = np.sqrt(np.sum(w[:, None] ** 2 * (z - expected) ** 2, axis=0))
+            assert np.all(np.abs(w @ z - expected) < 5 * mcse)
+        assert 0.3 < found.efficiency <= 1
+
+
+def test_a_wrong_weight_would_be_seen() -> None:
+    """The check has power: a density off by a factor of 1.1 is outside of its five errors."""
+    found = sample(banana, np.zeros(2), np.random.default_rng(1), size=6000)
+    value, error = found.log_mean
+    assert abs(value + np.log(1.1) - np.log(2 * np.pi)) > 5 * error
+
+
+def test_half_of_the_plane_without_density() -> None:
+    """−inf outside the domain has weight zero: the integral of the half is half."""
+
+    def half(x: np.ndarray) -> np.ndarray:
+        return np.where(x[:, 0] > 0, -0.5 * np.sum(x**2, axis=1), -np.inf)
+
+    found = sample(half, np.array([1.0, 0.0]), np.random.default_rng(4), size=8000)
+    value, error = found.log_mean
+    assert abs(value - np.log(np.pi)) < 5 * error
+    assert np.all(found.points[found.weights > 0, 0] > 0)
+
+
+def test_the_same_seed_gives_the_same_set() -> None:
+    one, two = (sample(banana, np.zeros(2), np.random.default_rng(9), size=500) for _ in range(2))
+    np.testing.assert_array_equal(one.points, two.points)
+    np.testing.assert_array_equal(one.log_weights, two.log_weights)
+
+
+def test_mode_and_curvature() -> None:
+    """Of a Gaussian: its mean and its covariance."""
+    covariance = np.array([[4.0, -1.0], [-1.0, 0.5]])
+
+    def f(x: np.ndarray) -> np.ndarray:
+        z = x - [3.0, -2.0]
+        return -0.5 * np.einsum("si,ij,sj->s", z, np.linalg.inv(covariance), z)
+
+    x, spread = mode(f, np.array([0.0, 0.0]))
+    np.testing.assert_allclose(x, [3, -2], atol=0.01)
+    np.testing.assert_allclose(spread, covariance, rtol=1e-4)
+
+
+def test_efficiency_and_evidence_of_equal_weights() -> None:
+    equal = Weighted(np.zeros((50, 1)), np.full(50, -700.0))
+    assert equal.efficiency == pytest.approx(1.0)
+    assert equal.log_mean == (pytest.approx(-700.0), pytest.approx(0.0, abs=1e-12))
+
+
+def test_systematic_resampling_takes_each_point_by_its_weight() -> None:
+    """Counts differ from size times weight by less than one."""
+    log_w = np.random.default_rng(5).normal(size=40)
+    found = Weighted(np.arange(40.0)[:, None], log_w - 900)
+    counts = np.bincount(resample(found, np.random.default_rng(6), 1000), minlength=40)
+    assert counts.sum() == 1000
+    assert np.all(np.abs(counts - 1000 * found.weights) < 1)

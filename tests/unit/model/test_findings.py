@@ -1,0 +1,98 @@
+"""What is found in a design before any fit, and whom it stops."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import bayeslmm as bl
+from bayeslmm.errors import IdentifiabilityWarning
+from bayeslmm.model import Model
+
+BOTH = {"ml", "reml"}
+
+
+def frame() -> pd.DataFrame:
+    rng = np.random.default_rng(5)
+    g = np.repeat(np.arange(6), 4)
+    x = rng.normal(size=24)
+    return pd.DataFrame(
+        {
+            "y": rng.normal(size=24) + g,
+            "x": x,
+            "twice": 2 * x - 1,
+            "g": g,
+            "same": 10 * g,
+            "h": np.tile(np.arange(4), 6),
+            "one": "only",
+            "row": np.arange(24),
+            "area": np.repeat(rng.normal(size=6), 4),
+        }
+    )
+
+
+def found(formula: str, **options: object) -> Model:
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        model = bl.Model(formula, frame(), **options).resolved
+    texts = [str(w.message) for w in said if issubclass(w.category, IdentifiabilityWarning)]
+    assert texts == [finding.text for finding in model.findings]
+    assert set(texts) <= set(model.notes)
+    return model
+
+
+CASES = [
+    ("y ~ x + (1 | g) + (1 | h)", [], []),
+    ("y ~ x + (x | g)", [], []),
+    ("y ~ x + (1 | one)", ["has one level (only)"], [BOTH]),
+    ("y ~ x + (1 | row)", ["one row per level"], [BOTH]),
+    ("y ~ x + (1 | g:h)", ["one row per level"], [BOTH]),
+    ("y ~ x + (1 | g) + (1 | same)", ["'g' and 'same' cut the rows"], [BOTH]),
+    ("y ~ C(g) + (1 | g)", ["lies inside the fixed effects"], [{"reml"}]),
+    ("y ~ area + (area | g)", ["constant within every level"], [set()]),
+    ("y ~ x + twice + (1 | g)", ["'twice' is a combination of others"], [set()]),
+]
+
+
+@pytest.mark.parametrize(("formula", "words", "fatal"), CASES, ids=[c[0] for c in CASES])
+def test_findings(formula: str, words: list[str], fatal: list[set[str]]) -> None:
+    model = found(formula)
+    assert len(model.findings) == len(words)
+    for finding, word, whom in zip(model.findings, words, fatal, strict=True):
+        assert word in finding.text
+        assert finding.fatal == whom
+
+
+def test_known_standard_deviations_identify_one_row_a_level() -> None:
+    """Eight schools: the residual is known, so the variance between rows can be told."""
+    assert found("y ~ 1 + (1 | row)", known_sd=np.ones(24)).findings == ()
+
+
+def test_a_finding_stops_likelihood_methods_and_no_others() -> None:
+    with pytest.warns(IdentifiabilityWarning):
+        model = bl.Model("y ~ x + (1 | one)", frame())
+    for method in BOTH:
+        with pytest.raises(bl.errors.IdentifiabilityError, match="one level"):
+            model.fit(method)
+    assert model.fit("exact", seed=1, draws=20).fixef().shape == (2, 4)
+
+
+def test_aliased_columns_are_dropped_by_flat_methods_and_named() -> None:
+    with pytest.warns(IdentifiabilityWarning, match="aliased"):
+        model = bl.Model("y ~ x + twice + (1 | g)", frame())
+    fit = model.fit("reml")
+    plain = bl.Model("y ~ x + (1 | g)", frame()).fit("reml")
+    assert list(fit.fixef().index) == ["Intercept", "x"]
+    assert any("twice" in note for note in fit.notes)
+    assert fit.loglik == pytest.approx(plain.loglik, abs=1e-8)
+    pd.testing.assert_frame_equal(fit.fixef(), plain.fixef(), rtol=1e-6)
+    np.testing.assert_allclose(fit.predict(), plain.predict(), rtol=1e-6)
+
+
+def test_proper_priors_keep_aliased_columns() -> None:
+    with pytest.warns(IdentifiabilityWarning, match="aliased"):
+        model = bl.Model("y ~ x + twice + (1 | g)", frame())
+    assert list(model.fit("exact", seed=1, draws=20).fixef().index) == ["Intercept", "x", "twice"]

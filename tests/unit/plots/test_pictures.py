@@ -1,0 +1,227 @@
+"""What the pictures show is what the tables say."""
+
+from __future__ import annotations
+
+import ast
+import warnings
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+import numpy as np
+import pytest
+from matplotlib import pyplot as plt
+from matplotlib.figure import Figure
+
+import bayeslmm as bl
+
+BlWarning = bl.errors.BayeslmmWarning
+
+
+def lines(ax: Any) -> dict[str, Any]:
+    """The lines and markers of an axes by their labels."""
+    return {line.get_label(): line for line in ax.get_lines()}
+
+
+@pytest.mark.parametrize("name", bl.list_models())
+def test_every_gallery_model_can_be_drawn(name: str) -> None:
+    """All factors, all three pictures, drawn to the end, without a word from matplotlib."""
+    model = bl.load_model(name)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", bl.errors.SingularWarning)
+        fit = model.fit("reml")
+    for block in model.resolved.design.blocks:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", BlWarning)
+            pictures = [
+                bl.plot_shrinkage(model, {"BLUP": fit}, group=block.group),
+                bl.plot_ranef(fit, group=block.group),
+                bl.plot_fitted(model, {"BLUP": fit}, group=block.group),
+            ]
+        for picture in pictures:
+            assert isinstance(picture, Figure)
+            assert picture.get_figwidth() == 6.5
+            picture.canvas.draw()
+
+
+def test_plane_shows_the_table_of_shrinkage(
+    sleepstudy: bl.Model, reml: bl.Fit, exact: bl.Fit
+) -> None:
+    fits = {"BLUP": reml, "exact": exact}
+    ax: Any = bl.plot_shrinkage(sleepstudy, fits).axes[0]
+    table, shown = bl.shrinkage(sleepstudy, fits), lines(ax)
+    for label, column in [("no pooling", "no_pooling"), ("BLUP", "BLUP"), ("exact", "exact")]:
+        np.testing.assert_array_equal(
+            shown[label].get_xydata(), table[column].to_numpy().reshape(-1, 2)
+        )
+    np.testing.assert_allclose(shown["population"].get_xydata(), [reml.fixef()["estimate"]])
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("Intercept by Subject", "Days by Subject")
+    labels = [text.get_text() for text in ax.get_legend().get_texts()]
+    assert labels == ["no pooling", "BLUP", "exact", "population"]
+
+
+def test_arrows_lead_from_no_pooling_to_the_fit(sleepstudy: bl.Model, reml: bl.Fit) -> None:
+    ax: Any = bl.plot_shrinkage(sleepstudy, {"BLUP": reml}).axes[0]
+    table = bl.shrinkage(sleepstudy, {"BLUP": reml})
+    moves = {
+        tuple(a): tuple(b)
+        for a, b in zip(
+            table["no_pooling"].to_numpy().reshape(-1, 2),
+            table["BLUP"].to_numpy().reshape(-1, 2),
+            strict=True,
+        )
+    }
+    arrows = [t for t in ax.texts if t.arrow_patch is not None]
+    assert len(arrows) >= 14
+    assert all(moves[tuple(arrow.xyann)] == tuple(arrow.xy) for arrow in arrows)
+
+
+def test_ellipse_holds_its_share_of_the_population(sleepstudy: bl.Model, reml: bl.Fit) -> None:
+    """Mahalanobis distance of every point of the outer ring: chi² on 2 df at 95 %."""
+    ax: Any = bl.plot_shrinkage(sleepstudy, reml, ellipses=True).axes[0]
+    rings = [line for line in ax.get_lines() if len(line.get_xdata()) > 100]
+    s1, s2, rho = reml.varcorr()["estimate"].to_numpy()[:3]
+    omega = np.array([[s1**2, rho * s1 * s2], [rho * s1 * s2, s2**2]])
+    from_centre = np.array(rings[1].get_xydata()) - reml.fixef()["estimate"].to_numpy()
+    distance = np.einsum("na,ab,nb->n", from_centre, np.linalg.inv(omega), from_centre)
+    np.testing.assert_allclose(distance, 5.991, rtol=1e-3)
+
+
+def test_strip_is_sorted_and_marks_the_population() -> None:
+    model = bl.load_model("dyestuff")
+    fit = model.fit("reml")
+    ax = bl.plot_shrinkage(model, {"BLUP": fit}).axes[0]
+    shown = lines(ax)
+    alone = shown["no pooling"].get_xdata()
+    assert np.all(np.diff(alone) >= 0)
+    order = [text.get_text() for text in ax.get_yticklabels()]
+    table = bl.shrinkage(model, {"BLUP": fit}).set_index("level").loc[order]
+    np.testing.assert_array_equal(alone, table["no_pooling"])
+    np.testing.assert_array_equal(shown["BLUP"].get_xdata(), table["BLUP"])
+    np.testing.assert_allclose(shown["population"].get_xdata(), fit.fixef()["estimate"].iloc[0])
+
+
+def test_users_axes_are_used(sleepstudy: bl.Model, reml: bl.Fit) -> None:
+    figure, axes = plt.subplots(1, 2)
+    assert bl.plot_shrinkage(sleepstudy, reml, coefs="Days", ax=axes[1]) is figure
+    assert not axes[0].lines
+    assert axes[1].get_xlabel() == "Days"
+    assert len(plt.get_fignums()) == 1
+
+
+def test_caterpillar_is_sorted_with_its_intervals(reml: bl.Fit) -> None:
+    figure: Any = bl.plot_ranef(reml)
+    table = reml.ranef()
+    assert [ax.get_title() for ax in figure.axes] == ["Intercept", "Days"]
+    order = [text.get_text() for text in figure.axes[0].get_yticklabels()]
+    for ax in figure.axes:
+        rows = table[table["coef"] == ax.get_title()].set_index("level").loc[order]
+        np.testing.assert_array_equal(ax.get_lines()[1].get_xdata(), rows["estimate"])
+        segments = np.array(ax.collections[0].get_segments())[:, :, 0]
+        np.testing.assert_array_equal(segments, rows[["lower", "upper"]])
+        np.testing.assert_array_equal(ax.get_lines()[0].get_xdata(), [0, 0])
+    first = table[table["coef"] == "Intercept"].set_index("level").loc[order, "estimate"]
+    assert first.is_monotonic_increasing
+
+
+def test_lines_are_the_fits_predictions(sleepstudy: bl.Model, reml: bl.Fit) -> None:
+    figure = bl.plot_fitted(sleepstudy, {"BLUP": reml})
+    data = bl.load_dataset("sleepstudy")
+    fitted = reml.predict()["estimate"].to_numpy()
+    population = reml.predict(effects="none")["estimate"].to_numpy()
+    assert len(figure.axes) == 18
+    for ax in figure.axes:
+        rows = (data["Subject"].astype(str) == ax.get_title()).to_numpy()
+        shown = lines(ax)
+        np.testing.assert_array_equal(shown["data"].get_ydata(), data.loc[rows, "Reaction"])
+        np.testing.assert_allclose(shown["BLUP"].get_ydata(), fitted[rows])
+        np.testing.assert_allclose(shown["population"].get_ydata(), population[rows])
+        slope, intercept = np.polyfit(data.loc[rows, "Days"], data.loc[rows, "Reaction"], 1)
+        alone = intercept + slope * np.arange(10)
+        np.testing.assert_allclose(shown["no pooling"].get_ydata(), alone)
+    assert figure.get_supxlabel() == "Days"
+    assert figure.get_supylabel() == "Reaction"
+
+
+def test_panels_run_along_a_factor_or_along_rows() -> None:
+    machines, pastes = bl.load_model("machines"), bl.load_model("pastes")
+    along = bl.plot_fitted(machines, machines.fit("reml"))
+    assert [t.get_text() for t in along.axes[-1].get_xticklabels()] == ["A", "B", "C"]
+    assert along.get_supxlabel() == "Machine"
+    rows: Any = bl.plot_fitted(pastes, pastes.fit("reml"), group="batch", ncols=2)
+    assert rows.get_supxlabel() == "row within batch"
+    assert rows.axes[0].get_gridspec().get_geometry() == (5, 2)
+    by_cask = bl.plot_fitted(pastes, pastes.fit("reml"), group="batch", x="cask")
+    assert [t.get_text() for t in by_cask.axes[-1].get_xticklabels()] == ["a", "b", "c"]
+
+
+def test_more_levels_than_can_be_drawn_are_chosen_and_said(wide: tuple[bl.Model, bl.Fit]) -> None:
+    model, fit = wide
+    with pytest.warns(BlWarning, match="Subject has 360 levels: 60 of them are drawn"):
+        strip = bl.plot_shrinkage(model, fit, coefs="Days").axes[0]
+    values = bl.shrinkage(model, fit).query("coef == 'Days'")["no_pooling"]
+    shown = lines(strip)["no pooling"].get_xdata()
+    assert len(shown) == 60
+    assert (shown[0], shown[-1]) == (values.min(), values.max())
+    with pytest.warns(BlWarning, match="300 of them"):
+        bl.plot_shrinkage(model, fit)
+    with pytest.warns(BlWarning, match="80 of them"):
+        bl.plot_ranef(fit)
+    with pytest.warns(BlWarning, match="5 of them"):
+        assert len(bl.plot_fitted(model, fit, max_levels=5).axes) == 5
+
+
+def test_a_level_without_an_own_estimate_is_drawn_where_the_fit_puts_it() -> None:
+    data = bl.load_dataset("sleepstudy")
+    first = data["Subject"] == data["Subject"].iloc[0]
+    model = bl.Model("Reaction ~ Days + (Days | Subject)", data[~first | (data["Days"] == 3)])
+    fit = model.fit("reml")
+    for coefs in (None, "Days"):
+        figure = bl.plot_shrinkage(model, {"BLUP": fit}, coefs=coefs)
+        assert np.isfinite(lines(figure.axes[0])["BLUP"].get_xydata()).all()
+        figure.canvas.draw()
+    bl.plot_fitted(model, {"BLUP": fit}).canvas.draw()
+
+
+def test_a_notebook_shows_a_picture_once(reml: bl.Fit, monkeypatch: pytest.MonkeyPatch) -> None:
+    """There the figure is its cell's value; pyplot would show it a second time."""
+    bl.plot_ranef(reml)
+    assert len(plt.get_fignums()) == 1
+    plt.close("all")
+    inline = "module://matplotlib_inline.backend_inline"
+    monkeypatch.setattr(matplotlib, "get_backend", lambda: inline)
+    assert bl.plot_ranef(reml).axes
+    assert not plt.get_fignums()
+
+
+@pytest.mark.parametrize("room", ["compare", "plots"])
+def test_heavy_modules_are_loaded_where_they_are_used(room: str) -> None:
+    """No file of these rooms imports matplotlib or ArviZ at its top, but for its types."""
+    files = sorted((Path(bl.__path__[0]) / room).glob("*.py"))
+    tops = [node for path in files for node in ast.parse(path.read_text()).body]
+    names = [n.module or "" for n in tops if isinstance(n, ast.ImportFrom)]
+    names += [alias.name for n in tops if isinstance(n, ast.Import) for alias in n.names]
+    assert "numpy" in names
+    assert not [name for name in names if name.startswith(("matplotlib", "arviz"))]
+
+
+def test_refusals(sleepstudy: bl.Model, reml: bl.Fit) -> None:
+    e = bl.errors
+    anything: Any = bl.plot_ranef
+    with pytest.raises(e.MethodError, match="Did you mean 'Subject'"):
+        bl.plot_ranef(reml, group="Subjects")
+    with pytest.raises(e.MethodError, match=r"no coefficient 'days'.*Did you mean 'Days'"):
+        bl.plot_shrinkage(sleepstudy, reml, coefs="days")
+    with pytest.raises(e.MethodError, match="1 to 2 different ones"):
+        bl.plot_shrinkage(sleepstudy, reml, coefs=["Days", "Days"])
+    with pytest.raises(e.MethodError, match="need two coefficients"):
+        bl.plot_shrinkage(sleepstudy, reml, coefs="Days", ellipses=True)
+    with pytest.raises(e.ColumnError, match="Did you mean 'Days'"):
+        bl.plot_fitted(sleepstudy, reml, x="Dayz")
+    with pytest.raises(e.MethodError, match="at least 1"):
+        bl.plot_fitted(sleepstudy, reml, max_levels=0)
+    with pytest.raises(e.FitError, match="must be one fit"):
+        anything({"BLUP": reml})
+    with pytest.raises(e.FitError, match="no fit in the dict"):
+        bl.plot_fitted(sleepstudy, {})
+    assert not plt.get_fignums()
