@@ -1,0 +1,141 @@
+"""What a model file holds, as frozen values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from bayeslmm.errors import GalleryError, nearest
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """How one column of the data is to be read.
+
+    Attributes
+    ----------
+    kind : {"category", "number"}
+        What it is; a category's levels are text, also where they look like numbers.
+    levels : tuple of str or None
+        All levels in their order; None: those that occur, sorted.
+    ordered : bool
+        Whether the order means something (polynomial contrasts in a fixed effect).
+    """
+
+    kind: str
+    levels: tuple[str, ...] | None = None
+    ordered: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """A reference number: `estimate` and, where known, its standard error (posterior: its sd).
+
+    `mcse` and `mcse_std_error` are the Monte Carlo standard errors of the two, in a reference
+    that was sampled.
+    """
+
+    estimate: float
+    std_error: float | None = None
+    mcse: float | None = None
+    mcse_std_error: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Tolerance:
+    """How near to a reference an answer has to be.
+
+    Attributes
+    ----------
+    loglik : float
+        Absolute.
+    fixef : float
+        Estimates in units of their standard error; standard errors relative to themselves.
+    sd : float
+        Standard deviations (sigma too), in units of sigma.
+    cor : float
+        Correlations, absolute.
+    mcse : float
+        Posteriors: Monte Carlo standard errors, those of both sides together.
+    """
+
+    loglik: float = 1e-4
+    fixef: float = 1e-3
+    sd: float = 1e-3
+    cor: float = 1e-3
+    mcse: float = 4.0
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """One independent answer to a model, in the names of our own tables.
+
+    Attributes
+    ----------
+    variant : str or None
+        The variant that it belongs to; None for the main model.
+    method : {"reml", "ml", "posterior"}
+        What was computed. A posterior's `estimate` is the mean, its `std_error` the sd.
+    source : str
+        Who computed it: package and version, or the way it was integrated.
+    loglik, singular
+        Log-likelihood (REML's for ``"reml"``); whether the fit lies on the boundary.
+    fixef : dict
+        By coefficient.
+    sd, cor : dict
+        By (group, coefficient), and by (group, coefficient, second coefficient).
+    coef : dict
+        A group's own coefficients, ``beta + u``, by (group, level, coefficient).
+    sigma : Value or None
+        The residual standard deviation.
+    """
+
+    method: str
+    source: str
+    variant: str | None = None
+    loglik: float | None = None
+    singular: bool | None = None
+    fixef: dict[str, Value] = field(default_factory=dict)
+    sd: dict[tuple[str, str], Value] = field(default_factory=dict)
+    cor: dict[tuple[str, str, str], Value] = field(default_factory=dict)
+    coef: dict[tuple[str, str, str], Value] = field(default_factory=dict)
+    sigma: Value | None = None
+    tolerance: Tolerance = Tolerance()
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """Another model of the same data: the keywords that differ from the main model's."""
+
+    name: str
+    description: str
+    keywords: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Specification:
+    """A whole model file, checked; `keywords` are those of the main model."""
+
+    path: Path
+    name: str
+    title: str
+    description: str
+    citation: str
+    file: Path
+    columns: dict[str, Column]
+    keywords: dict[str, Any]
+    variants: tuple[Variant, ...]
+    references: tuple[Reference, ...]
+
+    def keywords_of(self, variant: str | None) -> dict[str, Any]:
+        """The main model's keywords, or a variant's: what it gives replaces, the rest stays."""
+        if variant is None:
+            return dict(self.keywords)
+        for each in self.variants:
+            if each.name == variant:
+                return self.keywords | each.keywords
+        raise GalleryError(
+            f"{self.name!r} has no variant {variant!r}",
+            hint=nearest(variant, [each.name for each in self.variants]),
+        )
