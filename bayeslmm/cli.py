@@ -1,0 +1,215 @@
+"""The command line: the demonstration, fitting a model file, the gallery."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import click
+import pandas as pd
+from rich.console import Console
+from rich.table import Table
+
+from bayeslmm.api import Fit, Model
+from bayeslmm.api.show import format_number
+from bayeslmm.compare import agreement, compare_fits, say_agreement
+from bayeslmm.engines import ENGINES
+from bayeslmm.errors import BayeslmmError, BayeslmmWarning
+from bayeslmm.gallery import list_models, load_model, read_model
+from bayeslmm.plots import plot_fitted, plot_ranef, plot_shrinkage
+
+DEMO_LABELS = {"reml": "REML/BLUP", "conjugate": "closed form", "exact": "exact", "nuts": "NUTS"}
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--debug", is_flag=True, help="Show the whole trace of an error.")
+@click.version_option(package_name="bayeslmm")
+@click.pass_context
+def cli(context: click.Context, debug: bool) -> None:
+    """Mixed models seen as REML/BLUP, closed-form, exact and PyMC posteriors."""
+    context.obj = debug
+
+
+@cli.command()
+@click.option("--out", type=click.Path(path_type=Path), default=Path("bayeslmm-demo"),
+              show_default=True, help="Folder for the pictures.")  # fmt: skip
+@click.option("--seed", type=int, default=1, show_default=True)
+def demo(out: Path, seed: int) -> None:
+    """Sleepstudy by all four methods, side by side, with pictures."""
+    console = Console()
+    model = load_model("sleepstudy")
+    console.print(
+        f"[bold]{model.formula}[/bold]  (18 drivers, 10 days without enough sleep each)\n"
+    )
+    fits = _demo_fits(console, model, seed)
+    console.print()
+    console.print(_side_by_side(compare_fits({DEMO_LABELS[k]: f for k, f in fits.items()})))
+    _print_agreement(console, fits)
+    _write_pictures(console, model, fits, out)
+
+
+def _demo_fits(console: Console, model: Model, seed: int) -> dict[str, Fit]:
+    fits: dict[str, Fit] = {}
+    steps: dict[str, tuple[str, dict[str, Any]]] = {
+        "reml": ("REML, BLUE and BLUP", {}),
+        "conjugate": ("closed-form posterior at REML's variances, flat beta", {"kappa": 0}),
+        "exact": ("exact posterior, no Markov chain", {"seed": seed}),
+        "nuts": ("PyMC, NUTS (compiles first: minutes on a new machine)", {"seed": seed}),
+    }
+    for method, (label, options) in steps.items():
+        if method == "conjugate":
+            options = options | {"variances": fits["reml"], "seed": seed}
+        with _timed(console, label):
+            fits[method] = model.fit(method, **options)
+    return fits
+
+
+@contextmanager
+def _timed(console: Console, label: str) -> Iterator[None]:
+    """A spinner with what is being done, then a line with how long it took."""
+    start = perf_counter()
+    with console.status(f"{label} …"):
+        yield
+    console.print(f"  [green]✓[/green] {label}: {perf_counter() - start:.2f} s", highlight=False)
+
+
+def _side_by_side(table: pd.DataFrame) -> Table:
+    out = Table(title="Estimate ± standard error, or posterior mean ± sd", title_justify="left")
+    for name in table.index.names:
+        out.add_column(str(name))
+    names = list(dict.fromkeys(column[0] for column in table.columns))
+    for name in names:
+        out.add_column(name, justify="right")
+    for index, row in table.iterrows():
+        labels = index if isinstance(index, tuple) else (index,)
+        out.add_row(*map(str, labels), *(_pair(row, name) for name in names))
+    return out
+
+
+def _pair(row: Any, name: str) -> str:
+    spread = row[(name, "std_error")]
+    given = pd.isna(spread) or spread == 0  # a variance that was given, not estimated
+    text = format_number(row[(name, "estimate")], spread)
+    return f"{text} (given)" if given else f"{text} ± {format_number(spread, spread)}"
+
+
+def _print_agreement(console: Console, fits: dict[str, Fit]) -> None:
+    gap = (fits["conjugate"].coef()["estimate"] - fits["reml"].coef()["estimate"]).abs().max()
+    found = agreement({"exact": fits["exact"], "NUTS": fits["nuts"]}, effects="all")
+    console.print(
+        f"\nClosed form (kappa = 0) against BLUP, all drivers' coefficients: differences below "
+        f"{gap:.0e}.\nExact against NUTS: {say_agreement(found)}",
+        highlight=False,
+    )
+
+
+def _write_pictures(console: Console, model: Model, fits: dict[str, Fit], out: Path) -> None:
+    shown = {DEMO_LABELS[method]: fits[method] for method in ("reml", "exact")}
+    pictures = {
+        "shrinkage": plot_shrinkage(model, shown),
+        "fitted": plot_fitted(model, shown),
+        "ranef": plot_ranef(fits["exact"]),
+    }
+    out.mkdir(parents=True, exist_ok=True)
+    for name, figure in pictures.items():
+        figure.savefig(out / f"{name}.png", dpi=150)
+    paths = ", ".join(str(out / f"{name}.png") for name in pictures)
+    console.print(f"\nPictures: {paths}", highlight=False, soft_wrap=True)
+
+
+@cli.command()
+@click.argument("model_file")
+@click.option("--method", default="auto", show_default=True,
+              help=f"auto, {', '.join(ENGINES)}.")  # fmt: skip
+@click.option("--variant", default=None, help="One of the file's variants.")
+@click.option("--seed", type=int, default=None)
+@click.option("--draws", type=int, default=1000, show_default=True)
+@click.option("--chains", type=int, default=4, show_default=True)
+@click.option("--out", type=click.Path(path_type=Path), default=None,
+              help="Folder for fit.nc and the tables as CSV.")  # fmt: skip
+def fit(
+    model_file: str,
+    method: str,
+    variant: str | None,
+    seed: int | None,
+    draws: int,
+    chains: int,
+    out: Path | None,
+) -> None:
+    """Fit MODEL_FILE (a TOML file, or a gallery name) and print its summary.
+
+    Method conjugate is fitted at REML's variances.
+    """
+    console = Console()
+    model = load_model(model_file, variant)
+    options: dict[str, Any] = {"seed": seed, "draws": draws, "chains": chains}
+    if method == "conjugate":
+        with _timed(console, "REML, for the variances"):
+            options["variances"] = model.fit("reml")
+    with _timed(console, f"{model.formula} by {method}"):
+        result = model.fit(method, **options)
+    console.print(str(result.summary()), highlight=False, markup=False)
+    if out is not None:
+        _write_fit(result, out)
+        console.print(
+            f"\nWritten to {out}: fit.nc, fixef.csv, ranef.csv, varcorr.csv", highlight=False
+        )
+
+
+def _write_fit(result: Fit, out: Path) -> None:
+    out.mkdir(parents=True, exist_ok=True)
+    result.save(out / "fit.nc")
+    result.fixef().to_csv(out / "fixef.csv")
+    result.ranef().to_csv(out / "ranef.csv", index=False)
+    result.varcorr().to_csv(out / "varcorr.csv", index=False)
+
+
+@cli.command(name="list")
+def list_command() -> None:
+    """The gallery's models."""
+    table = Table("name", "formula", "title", "variants")
+    for name in list_models():
+        file = read_model(name)
+        table.add_row(name, str(file.keywords["formula"]), file.title, ", ".join(file.variants))
+    Console().print(table)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line: exit 0 when all went well, 1 with one line for an error of ours,
+    2 for a wrong call."""
+    debug = "--debug" in (sys.argv[1:] if arguments is None else arguments)
+    console = Console(stderr=True)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            warnings.simplefilter("always", BayeslmmWarning)
+            warnings.showwarning = lambda message, *_, **__: console.print(
+                f"note: {message}", style="yellow", highlight=False, markup=False
+            )
+            cli.main(args=arguments, standalone_mode=False)
+    except click.exceptions.Abort:
+        raise SystemExit(130) from None
+    except click.ClickException as error:
+        error.show()
+        raise SystemExit(error.exit_code) from None
+    except (BayeslmmError, OSError) as error:
+        if debug:
+            traceback.print_exc()
+        console.print(f"error: {_one_line(error)}", style="red", highlight=False, markup=False)
+        raise SystemExit(1) from None
+
+
+def _one_line(error: Exception) -> str:
+    """The first paragraph, on one line: a caret under a formula doesn't survive that."""
+    lines = str(error).splitlines()
+    return lines[0] if lines else type(error).__name__
+
+
+if __name__ == "__main__":
+    main()
