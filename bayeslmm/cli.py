@@ -13,6 +13,7 @@ from typing import Any
 
 import click
 import pandas as pd
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -24,6 +25,7 @@ from bayeslmm.errors import BayeslmmError, BayeslmmWarning
 from bayeslmm.gallery import list_models, load_model, read_model
 from bayeslmm.plots import plot_fitted, plot_ranef, plot_shrinkage
 
+FILE_WIDTH = 100
 DEMO_LABELS = {"reml": "REML/BLUP", "conjugate": "closed form", "exact": "exact", "nuts": "NUTS"}
 
 
@@ -42,7 +44,7 @@ def cli(context: click.Context, debug: bool) -> None:
 @click.option("--seed", type=int, default=1, show_default=True)
 def demo(out: Path, seed: int) -> None:
     """Sleepstudy by all four methods, side by side, with pictures."""
-    console = Console()
+    console = _console()
     model = load_model("sleepstudy")
     console.print(
         f"[bold]{model.formula}[/bold]  (18 drivers, 10 days without enough sleep each)\n"
@@ -70,6 +72,11 @@ def _demo_fits(console: Console, model: Model, seed: int) -> dict[str, Fit]:
     return fits
 
 
+def _console() -> Console:
+    """A terminal's own width; wide enough for the tables where output goes to a file."""
+    return Console(width=None if sys.stdout.isatty() else FILE_WIDTH)
+
+
 @contextmanager
 def _timed(console: Console, label: str) -> Iterator[None]:
     """A spinner with what is being done, then a line with how long it took."""
@@ -80,15 +87,15 @@ def _timed(console: Console, label: str) -> Iterator[None]:
 
 
 def _side_by_side(table: pd.DataFrame) -> Table:
-    out = Table(title="Estimate ± standard error, or posterior mean ± sd", title_justify="left")
-    for name in table.index.names:
-        out.add_column(str(name))
+    title = "Estimate ± standard error, or posterior mean ± sd"
+    out = Table("", title=title, title_justify="left", box=box.SIMPLE_HEAD)
     names = list(dict.fromkeys(column[0] for column in table.columns))
     for name in names:
         out.add_column(name, justify="right")
-    for index, row in table.iterrows():
-        labels = index if isinstance(index, tuple) else (index,)
-        out.add_row(*map(str, labels), *(_pair(row, name) for name in names))
+    for key, row in table.iterrows():
+        kind, group, coef = map(str, key if isinstance(key, tuple) else (key, "", ""))
+        label = " ".join(part for part in (group, kind, coef) if part)
+        out.add_row(label, *(_pair(row, name) for name in names))
     return out
 
 
@@ -146,7 +153,7 @@ def fit(
 
     Method conjugate is fitted at REML's variances.
     """
-    console = Console()
+    console = _console()
     model = load_model(model_file, variant)
     options: dict[str, Any] = {"seed": seed, "draws": draws, "chains": chains}
     if method == "conjugate":
@@ -173,11 +180,11 @@ def _write_fit(result: Fit, out: Path) -> None:
 @cli.command(name="list")
 def list_command() -> None:
     """The gallery's models."""
-    table = Table("name", "formula", "title", "variants")
+    table = Table("name", "formula", "title", "variants", box=box.SIMPLE_HEAD)
     for name in list_models():
         file = read_model(name)
         table.add_row(name, str(file.keywords["formula"]), file.title, ", ".join(file.variants))
-    Console().print(table)
+    _console().print(table)
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -190,7 +197,7 @@ def main(arguments: list[str] | None = None) -> None:
             warnings.simplefilter("ignore")
             warnings.simplefilter("always", BayeslmmWarning)
             warnings.showwarning = lambda message, *_, **__: console.print(
-                f"note: {message}", style="yellow", highlight=False, markup=False
+                f"note: {message}", style="yellow", highlight=False, markup=False, soft_wrap=True
             )
             cli.main(args=arguments, standalone_mode=False)
     except click.exceptions.Abort:
@@ -201,7 +208,9 @@ def main(arguments: list[str] | None = None) -> None:
     except (BayeslmmError, OSError) as error:
         if debug:
             traceback.print_exc()
-        console.print(f"error: {_one_line(error)}", style="red", highlight=False, markup=False)
+        console.print(
+            f"error: {_one_line(error)}", style="red", highlight=False, markup=False, soft_wrap=True
+        )
         raise SystemExit(1) from None
 
 
