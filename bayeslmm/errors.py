@@ -8,9 +8,13 @@ from __future__ import annotations
 
 import difflib
 import math
+import os
 import warnings
 from collections.abc import Iterable
 from numbers import Integral, Real
+from pathlib import Path
+
+_PACKAGE = f"{Path(__file__).parent}{os.sep}"
 
 
 def say(what: str, *, got: object = None, allowed: object = None, hint: str | None = None) -> str:
@@ -136,9 +140,7 @@ class ConvergenceWarning(BayeslmmWarning):
     """An optimiser or a sampler whose answer is not to be trusted as it stands."""
 
 
-def warn(
-    text: str, category: type[BayeslmmWarning] = BayeslmmWarning, *, stacklevel: int = 3
-) -> str:
-    """Warn and hand the text back, so that the caller can note it."""
-    warnings.warn(text, category, stacklevel=stacklevel)
+def warn(text: str, category: type[BayeslmmWarning] = BayeslmmWarning) -> str:
+    """Warn at the user's line, the first outside this package; hand the text back to be noted."""
+    warnings.warn(text, category, skip_file_prefixes=(_PACKAGE,))
     return text

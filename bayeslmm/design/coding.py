@@ -19,12 +19,10 @@ from bayeslmm.design.contrasts import (
     POLYNOMIAL,
     TREATMENT,
     Coding,
-    codes_of,
     contrasts,
     dummies,
-    levels_of,
-    unseen,
 )
+from bayeslmm.design.levels import codes_of, levels_of, unseen
 from bayeslmm.design.transforms import States, evaluate
 from bayeslmm.design.types import Floats
 from bayeslmm.errors import FormulaError
@@ -60,7 +58,7 @@ class Categorical:
         codes = codes_of(frame[self.column], self.levels)
         if (codes < 0).any():
             hint = f"The effect of {self.column!r} is known for the learnt levels only"
-            raise unseen(self.column, frame[self.column], codes, hint)
+            raise unseen(self.column, frame[self.column], codes, hint, self.levels)
         return self.coding.matrix[codes]
 
 

@@ -6,7 +6,7 @@ a column was stored as. Missing values are looked for before, and gone by then.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ from bayeslmm.design.types import Floats
 from bayeslmm.errors import DataError
 
 _TIMES = "Turn it into a number first, such as days since a start"
+_TIME_GROUPS = "As a grouping factor it has to be text: data[{0!r}] = data[{0!r}].astype(str)"
 
 
 def missing_in(column: pd.Series[Any]) -> NDArray[np.bool_]:
@@ -28,7 +29,13 @@ def missing_in(column: pd.Series[Any]) -> NDArray[np.bool_]:
     return gone
 
 
-def normalise(column: pd.Series[Any], name: str) -> pd.Series[Any]:
+def normal_frame(raw: pd.DataFrame, grouping: Collection[str]) -> pd.DataFrame:
+    """All columns in normal form; those of `grouping` are grouping factors."""
+    columns = {name: normalise(raw[name], name, group=name in grouping) for name in raw.columns}
+    return pd.DataFrame(columns, index=raw.index)
+
+
+def normalise(column: pd.Series[Any], name: str, *, group: bool = False) -> pd.Series[Any]:
     """A column without missing values as int64, float64 or a categorical of its used levels.
 
     Parameters
@@ -36,6 +43,8 @@ def normalise(column: pd.Series[Any], name: str) -> pd.Series[Any]:
     column : Series, shape (n,)
     name : str
         What messages call it.
+    group : bool
+        Whether it is a grouping factor; messages advise accordingly.
 
     Returns
     -------
@@ -60,14 +69,14 @@ def normalise(column: pd.Series[Any], name: str) -> pd.Series[Any]:
     if pd.api.types.is_complex_dtype(dtype):
         raise DataError(f"The column {name!r} is complex", allowed="real numbers")
     if _is_time(dtype):
-        raise DataError(f"The column {name!r} holds times", got=str(dtype), hint=_TIMES)
+        raise _times(name, str(dtype), group)
     if pd.api.types.is_numeric_dtype(dtype):
         return _number(column, name)
     if pd.api.types.is_string_dtype(dtype) and not _is_object(dtype):
         values = [str(v) for v in column]
         return _of_levels(column, values, sorted(set(values)))
     if _is_object(dtype):
-        return _object(column, name)
+        return _object(column, name, group)
     raise DataError(f"The column {name!r} can't be used", got=str(dtype))
 
 
@@ -85,8 +94,8 @@ def unused_levels(before: pd.Series[Any], after: pd.Series[Any]) -> list[str]:
     return [str(level) for level in map(_label, before.cat.categories) if level not in used]
 
 
-def numbers(column: pd.Series[Any], what: str) -> Floats:
-    """A normal column as floats; truth values are 0 and 1.
+def numbers(column: pd.Series[Any], what: str, name: str) -> Floats:
+    """A normal column, `name` in the table, as floats; truth values are 0 and 1.
 
     Raises
     ------
@@ -99,10 +108,16 @@ def numbers(column: pd.Series[Any], what: str) -> Floats:
                 f"{what} has to be a number",
                 got="text or a categorical, with levels "
                 + ", ".join(map(str, column.cat.categories[:5])),
-                hint="If the text shows numbers, convert it: data[c] = data[c].astype(float)",
+                hint=f"If the text shows numbers, convert it: "
+                f"data[{name!r}] = data[{name!r}].astype(float)",
             )
         column = column.astype(bool)
     return column.to_numpy(dtype=np.float64)
+
+
+def input_numbers(key: str, column: pd.Series[Any]) -> Floats:
+    """A row-wise input (``weights``, ...) without missing values, as floats."""
+    return numbers(normalise(column, key), key, str(column.name or key))
 
 
 def is_truth(column: pd.Series[Any]) -> bool:
@@ -121,6 +136,11 @@ def _is_time(dtype: Any) -> bool:
     return getattr(dtype, "kind", "") in "mM" or isinstance(dtype, pd.PeriodDtype)
 
 
+def _times(name: str, got: str, group: bool) -> DataError:
+    hint = _TIME_GROUPS.format(name) if group else _TIMES
+    return DataError(f"The column {name!r} holds times", got=got, hint=hint)
+
+
 def _number(column: pd.Series[Any], name: str) -> pd.Series[Any]:
     if pd.api.types.is_integer_dtype(column.dtype) and column.max() < 2**63:
         return pd.Series(column.to_numpy(dtype=np.int64), index=column.index)
@@ -135,7 +155,7 @@ def _number(column: pd.Series[Any], name: str) -> pd.Series[Any]:
     return pd.Series(values, index=column.index)
 
 
-def _object(column: pd.Series[Any], name: str) -> pd.Series[Any]:
+def _object(column: pd.Series[Any], name: str, group: bool) -> pd.Series[Any]:
     kind = pd.api.types.infer_dtype(column, skipna=True)
     values = column.tolist()
     if kind == "string":
@@ -148,7 +168,7 @@ def _object(column: pd.Series[Any], name: str) -> pd.Series[Any]:
     if kind in ("floating", "mixed-integer-float", "decimal"):
         return _number(pd.Series([float(v) for v in values], index=column.index), name)
     if kind in ("datetime", "datetime64", "date", "time", "timedelta", "timedelta64", "period"):
-        raise DataError(f"The column {name!r} holds times", got=kind, hint=_TIMES)
+        raise _times(name, kind, group)
     if kind == "complex":
         raise DataError(f"The column {name!r} is complex", allowed="real numbers")
     names = [type(v).__name__ for v in values]
@@ -160,7 +180,8 @@ def _object(column: pd.Series[Any], name: str) -> pd.Series[Any]:
         else f"The column {name!r} can't be used",
         got=f"{', '.join(kinds)}; the first {kinds[-1]} is in row {first_row(column.index, odd)}",
         allowed="numbers alone, or text alone",
-        hint="Convert it: data[c] = pd.to_numeric(data[c]), or data[c].astype(str)",
+        hint=f"Convert it: data[{name!r}] = pd.to_numeric(data[{name!r}]), "
+        f"or data[{name!r}].astype(str)",
     )
 
 
@@ -176,7 +197,7 @@ def _categorical(column: pd.Series[Any], name: str) -> pd.Series[Any]:
         raise DataError(
             f"The levels of {name!r} mix types",
             got=", ".join(sorted(kinds)),
-            hint="Rename them: data[c].cat.rename_categories(str)",
+            hint=f"Rename them: data[{name!r}].cat.rename_categories(str)",
         )
     codes = column.cat.codes.to_numpy()
     used = np.bincount(codes, minlength=len(levels)) > 0

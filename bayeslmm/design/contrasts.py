@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from formulaic.transforms.contrasts import (
     DiffContrasts,
     HelmertContrasts,
@@ -16,9 +15,9 @@ from formulaic.transforms.contrasts import (
 )
 from numpy.typing import NDArray
 
-from bayeslmm.design.columns import first_row
+from bayeslmm.design.levels import label
 from bayeslmm.design.types import Floats
-from bayeslmm.errors import DataError, FormulaError, LevelError, nearest
+from bayeslmm.errors import DataError, FormulaError, nearest
 from bayeslmm.formula.syntax import Contrast
 
 _KINDS = {
@@ -82,47 +81,6 @@ def contrasts(levels: NDArray[Any], contrast: Contrast, column: str) -> Coding:
             got=str(error),
         ) from error
     return Coding(np.asarray(matrix, dtype=np.float64), tuple(map(label, names)))
-
-
-def label(level: object) -> str:
-    """A level as text; a whole float without its point."""
-    plain = level.item() if isinstance(level, np.generic) else level
-    return str(int(plain)) if isinstance(plain, float) and plain.is_integer() else str(plain)
-
-
-def levels_of(column: pd.Series[Any]) -> NDArray[Any]:
-    """The levels of a normal column: its categories, or its numbers in order; shape (J,)."""
-    if isinstance(column.dtype, pd.CategoricalDtype):
-        categories = list(column.cat.categories)
-        return np.array(categories) if categories else np.empty(0)
-    found = np.unique(column.to_numpy())
-    whole = found.astype(np.int64) if np.all(np.abs(found) < 2**53) else found
-    return whole if np.array_equal(whole, found) else found
-
-
-def codes_of(column: pd.Series[Any], levels: NDArray[Any]) -> NDArray[np.intp]:
-    """Level of each row, -1 where it isn't one of `levels`; shape (n,)."""
-    known = pd.Index(list(levels.tolist()), dtype=object)
-    if isinstance(column.dtype, pd.CategoricalDtype):
-        of_category = known.get_indexer(pd.Index(list(column.cat.categories), dtype=object))
-        return np.asarray(of_category, dtype=np.intp)[column.cat.codes.to_numpy()]
-    found, inverse = np.unique(column.to_numpy(), return_inverse=True)
-    of_value = known.get_indexer(pd.Index(found.tolist(), dtype=object))
-    return np.asarray(of_value, dtype=np.intp)[inverse]
-
-
-def unseen(name: str, column: pd.Series[Any], codes: NDArray[np.intp], what: str) -> LevelError:
-    """The error for the first row whose level has no code."""
-    rows = np.flatnonzero(codes < 0)
-    value = column.iloc[rows[0]]
-    values = list(dict.fromkeys(label(column.iloc[row]) for row in rows[:1000]))
-    more = f" (and {len(values) - 1} more such levels)" if len(values) > 1 else ""
-    row = first_row(column.index, codes < 0)
-    return LevelError(
-        f"The level {label(value)!r} of {name!r}{more}, in row {row}, "
-        "was not in the data that the model learnt from",
-        hint=what,
-    )
 
 
 def _base(levels: list[Any], base: Any, column: str) -> Any:

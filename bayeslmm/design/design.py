@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 
 from bayeslmm.design.blocks import LearntBlock
 from bayeslmm.design.coding import LearntTerms
-from bayeslmm.design.columns import first_row, missing_in, normalise, numbers
+from bayeslmm.design.columns import first_row, input_numbers, missing_in, normal_frame
 from bayeslmm.design.extras import Extras, named_columns, read_extras
 from bayeslmm.design.table import has_column, labels_of, take
 from bayeslmm.design.transforms import State, evaluate
 from bayeslmm.design.types import Floats, RandomBlock, Rows
-from bayeslmm.errors import DataError, DataWarning, nearest, warn
+from bayeslmm.errors import ColumnError, DataError, DataWarning, nearest, warn
 from bayeslmm.formula import Formula, columns_of, tree_of
 
 NewLevels = Literal["error", "code"]
@@ -137,8 +137,8 @@ class Design:
             Grouping factors to make blocks for; all by default. The columns of the others
             needn't be there.
         extras : dict, optional
-            As in `learn`. One that was learnt as a column's name is taken from `data` if that
-            column is there.
+            As in `learn`. One that was learnt as a column's name is taken from `data`; the
+            offset's column has to be there, and others where they are needed.
 
         Returns
         -------
@@ -147,7 +147,8 @@ class Design:
         Raises
         ------
         LevelError
-            For a level that wasn't learnt.
+            For a level that wasn't learnt. Levels match by value, and a number and a text where
+            they are written the same (see `levels`).
         ColumnError
             If a column isn't there.
         DataError
@@ -160,8 +161,7 @@ class Design:
         names = self._columns_for(learnt)
         raw = take(data, list(dict.fromkeys([*names, *named_columns(given)])))
         _require_complete(raw)
-        columns = {name: normalise(raw[name], name) for name in raw.columns}
-        frame = pd.DataFrame(columns, index=raw.index)
+        frame = normal_frame(raw, [name for b in learnt for name in b.group.factors])
         values = _numbers_of(read_extras(given, frame))
         states = dict(self.schema.states)
         return Rows(
@@ -192,12 +192,21 @@ class Design:
             if key not in given and has_column(data, column):
                 given[key] = column
         if "offset" in self.inputs and "offset" not in given:
-            warn(
-                "The model has an offset beside its formula, and the new rows give none: it is "
-                "taken as zero. Give it as extras={'offset': ...}.",
-                DataWarning,
-            )
+            self._without_offset()
         return given
+
+    def _without_offset(self) -> None:
+        column = self.schema.sources.get("offset")
+        if column is not None:
+            raise ColumnError(
+                f"There is no column {column!r} in the new rows, and it is the model's offset",
+                hint="Add it, or give extras={'offset': ...}",
+            )
+        warn(
+            "The model's offset was an array, and the new rows give none: it is taken as zero. "
+            "Give it as extras={'offset': ...}.",
+            DataWarning,
+        )
 
 
 def offset_of(formula: Formula, frame: pd.DataFrame, states: dict[str, State]) -> Floats:
@@ -217,7 +226,7 @@ def _numbers_of(extras: Mapping[str, pd.Series[Any]]) -> dict[str, Floats]:
                 f"{key} is missing in {gone.sum()} of {len(gone)} new rows, "
                 f"the first is row {first_row(column.index, gone)}"
             )
-        columns[key] = numbers(normalise(column, key), key)
+        columns[key] = input_numbers(key, column)
     return columns
 
 

@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bayeslmm.design.columns import first_row
-from bayeslmm.design.contrasts import codes_of, label, levels_of, unseen
+from bayeslmm.design.levels import codes_of, label, levels_of, unseen
 from bayeslmm.errors import DataError, LevelError
 
 Codes = NDArray[np.intp]
@@ -45,7 +45,8 @@ class LearntGroup:
         Raises
         ------
         LevelError
-            For a new level, where `new_levels` is ``"error"``.
+            For a new level, where `new_levels` is ``"error"``; for one that is a number where
+            the learnt levels are text, or the other way round, unless it is written the same.
         """
         single = [
             codes_of(frame[name], known)
@@ -53,9 +54,9 @@ class LearntGroup:
         ]
         hint = "predict() takes new_levels='draw' or 'zero' for levels it has not seen"
         if new_levels == "error":
-            for name, codes in zip(self.factors, single, strict=True):
+            for name, codes, known in zip(self.factors, single, self.of_factor, strict=True):
                 if (codes < 0).any():
-                    raise unseen(name, frame[name], codes, hint)
+                    raise unseen(name, frame[name], codes, hint, known)
         total = single[0]
         for codes, table, known in zip(single[1:], self.tables, self.of_factor[1:], strict=True):
             keys = _keys(total, codes, len(known))

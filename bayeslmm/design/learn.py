@@ -11,13 +11,20 @@ from numpy.typing import NDArray
 
 from bayeslmm.design.blocks import LearntBlock, learn_block
 from bayeslmm.design.coding import learn_terms, ordered_columns
-from bayeslmm.design.columns import first_row, missing_in, normalise, numbers, unused_levels
+from bayeslmm.design.columns import (
+    first_row,
+    input_numbers,
+    missing_in,
+    normal_frame,
+    numbers,
+    unused_levels,
+)
 from bayeslmm.design.design import Design, Schema, offset_of
 from bayeslmm.design.extras import Extras, named_columns, read_extras
 from bayeslmm.design.table import labels_of, take
 from bayeslmm.design.transforms import State, evaluate
 from bayeslmm.design.types import Floats, Rows
-from bayeslmm.errors import DataError, DataWarning, warn
+from bayeslmm.errors import DataError, DataWarning, ModelError, warn
 from bayeslmm.formula import Formula, RandomTerm, tree_of
 from bayeslmm.formula.syntax import columns_in, show
 
@@ -49,6 +56,8 @@ def learn(
         If a column isn't there.
     DataError
         If the table, a column or an extra can't be used.
+    ModelError
+        If `missing` is neither of its choices.
     FormulaError
         If terms contradict each other or don't fit the data.
 
@@ -58,16 +67,19 @@ def learn(
         For rows dropped, levels that no row has, and polynomial contrasts.
     """
     if missing not in ("drop", "error"):
-        raise DataError("missing can't be read", got=missing, allowed="drop, error")
+        raise ModelError(
+            "missing= says what becomes of rows that miss a value",
+            got=repr(missing),
+            allowed="drop, error",
+        )
     if not formula.response:
         raise DataError("The formula has no response", got=str(formula))
     raw = take(data, list(dict.fromkeys([*formula.variables, *named_columns(extras)])))
     given = read_extras(extras, raw)
     keep, notes = _complete_rows(raw, given, missing)
     before = raw.loc[keep, list(formula.variables)]
-    columns = {name: normalise(before[name], name) for name in before.columns}
-    frame = pd.DataFrame(columns, index=before.index)
-    inputs = {key: _input(key, column[keep]) for key, column in given.items()}
+    frame = normal_frame(before, [name for term in formula.random for name in term.factors])
+    inputs = {key: input_numbers(key, column[keep]) for key, column in given.items()}
     sources = {key: value for key, value in (extras or {}).items() if isinstance(value, str)}
     notes += _unused(before, frame) + _ordered(formula, frame)
     design = _materialise(formula, frame, inputs, sources, notes)
@@ -110,7 +122,7 @@ def _learn_blocks(
 def _response(formula: Formula, frame: pd.DataFrame) -> Floats:
     node = tree_of(formula.response)
     for name in dict.fromkeys(columns_in(node)):
-        numbers(frame[name], f"The response {name!r}")
+        numbers(frame[name], f"The response {name!r}", name)
     values = evaluate(node, frame, {})
     if values.ndim != 1:
         raise DataError(f"The response {show(node)} makes several columns")
@@ -136,10 +148,6 @@ def _complete_rows(
         first = first_row(raw.index, any_gone)
         raise DataError(f"{text}, the first is row {first}", hint="missing='drop' leaves them out")
     return ~any_gone, [f"{text} and were dropped."]
-
-
-def _input(key: str, column: pd.Series[Any]) -> Floats:
-    return numbers(normalise(column, key), key)
 
 
 def _unused(before: pd.DataFrame, frame: pd.DataFrame) -> list[str]:

@@ -87,7 +87,7 @@ def evaluate(node: Node, frame: pd.DataFrame, states: States) -> Floats:
 def _value(node: Node, frame: pd.DataFrame, states: States) -> Any:
     match node:
         case Column(name):
-            return numbers(frame[name], f"The column {name!r}")
+            return numbers(frame[name], f"The column {name!r}", name)
         case Number():
             return np.float64(node.value)
         case Unary(operand):

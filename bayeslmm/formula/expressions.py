@@ -8,6 +8,7 @@ from bayeslmm.formula.lexer import Token
 from bayeslmm.formula.reader import MAX_OPERATORS, Reader
 from bayeslmm.formula.settings import read_options
 from bayeslmm.formula.syntax import (
+    COMPARING,
     CONSTANTS,
     POW,
     POWER,
@@ -47,6 +48,8 @@ def read_expression(reader: Reader, power: int = 0, used: list[int] | None = Non
             return left
         _count(reader, counter)
         reader.take()
+        if strength == COMPARING:
+            _refuse_text(reader, reader.token)
         left = Binary(token.text, left, read_expression(reader, strength, counter))
 
 
@@ -102,6 +105,8 @@ def _read_leaf(reader: Reader) -> Node:
     if token.kind in ("name", "quoted"):
         return read_column(reader)
     _refuse(reader, token)
+    if POWER.get(reader.following.text) == COMPARING:
+        _refuse_text(reader, token)
     raise reader.unexpected("a column or a number")
 
 
@@ -154,6 +159,18 @@ def _refuse(reader: Reader, token: Token) -> None:
             f"{token.text!r} can't stand here",
             hint="A random term is (x | g) on the right of ~; totals are given as trials=, "
             "known standard errors as known_sd=",
+        )
+
+
+def _refuse_text(reader: Reader, token: Token) -> None:
+    """Raise for a comparison with text."""
+    if token.kind == "string":
+        raise reader.source.error(
+            token.at,
+            "Text in quotes can't stand here: only numbers can be compared",
+            got=token.text,
+            hint="A text column's levels get columns of their own without I(); for one level, "
+            f"make the column in the table first: data['new'] = data['column'] == {token.text}",
         )
 
 

@@ -10,7 +10,7 @@ from bayeslmm.formula.expressions import read_expression
 from bayeslmm.formula.grammar import read_terms
 from bayeslmm.formula.lexer import Token
 from bayeslmm.formula.reader import Reader
-from bayeslmm.formula.syntax import Node, columns_in, show
+from bayeslmm.formula.syntax import Call, Column, Node, columns_in, show
 from bayeslmm.formula.terms import Formula, RandomTerm
 
 _EXAMPLE = "Write it as in y ~ x + (x | g)"
@@ -50,6 +50,8 @@ def parse(text: str, *, one_sided: bool = False) -> Formula:
             hint="For a mean alone write y ~ 1",
         )
     terms = _read_all_terms(reader)
+    if response is not None:
+        _require_apart(reader, response, terms)
     return _formula(text, response, terms)
 
 
@@ -136,6 +138,28 @@ def _no_tilde(reader: Reader) -> FormulaError:
             at = reader.token
         reader.take()
     return reader.source.error(at.at, "There is no '~' in the formula", hint=_EXAMPLE)
+
+
+def _require_apart(reader: Reader, response: Node, terms: TermSet) -> None:
+    """Refuse a response that is a factor on the right too: it would explain itself."""
+    said = f"The response {show(response)} stands on the right of '~' too"
+    hint = "Leave it out there: it would explain itself"
+    y = _inside(response)
+    for term in terms.terms.values():
+        for node in term:
+            if _inside(node) == y:
+                raise reader.source.error(getattr(node, "at", 0), said, hint=hint)
+    for random in terms.random:
+        groups = [Column(name) for name in random.factors]
+        if any(_inside(node) == y for node in [*_factors(random.lhs), *groups]):
+            raise FormulaError(said, got=str(random), hint=hint)
+
+
+def _inside(node: Node) -> Node:
+    """A node without I() around it."""
+    while isinstance(node, Call) and node.function == "I":
+        node = node.argument
+    return node
 
 
 def _formula(text: str, response: Node | None, terms: TermSet) -> Formula:

@@ -85,7 +85,7 @@ Node = Column | Number | Unary | Binary | Call
 
 # How tightly operators bind inside a function, as in Python
 POWER = {"<": 1, "<=": 1, ">": 1, ">=": 1, "==": 1, "!=": 1, "+": 2, "-": 2, "*": 3, "/": 3}
-UNARY, POW = 4, 5
+COMPARING, UNARY, POW = 1, 4, 5
 
 
 def quoted(name: str) -> str:

@@ -16,6 +16,7 @@ from bayeslmm.errors import (
     DataWarning,
     FormulaError,
     LevelError,
+    ModelError,
 )
 from bayeslmm.formula import parse
 
@@ -141,13 +142,17 @@ def test_transforms_learn_from_the_rows_that_are_kept() -> None:
         (np.where(FRAME["x"] > 2, FRAME["x"], np.nan), "error", "x: 1), the first is row 0"),
         (np.full(8, np.nan), "drop", "No row has all its values"),
         (np.full(8, None), "drop", "No row has all its values"),
-        (FRAME["x"], "ignore", "drop, error"),
     ],
 )
 def test_missing_values_that_cannot_be_dropped(column: Any, missing: str, words: str) -> None:
     with pytest.raises(DataError) as caught:
         learn(parse("y ~ x"), FRAME.assign(x=column), missing=missing)
     assert words in str(caught.value)
+
+
+def test_missing_has_two_choices() -> None:
+    with pytest.raises(ModelError, match=r"missing= .* Got: 'x'\. Allowed: drop, error\."):
+        learn(parse("y ~ x"), FRAME, missing="x")
 
 
 # Extras
@@ -324,8 +329,15 @@ def test_offsets_and_extras_of_new_rows() -> None:
     assert rows.extras["weights"].tolist() == [1.0, 2.5]
     given = design.apply({"x": [1.0]}, extras={"offset": [7.0]})
     assert given.offset.tolist() == [9.0]
-    with pytest.warns(DataWarning, match="taken as zero"):
-        assert design.apply({"x": [1.0]}).offset.tolist() == [2.0]
+    with pytest.raises(ColumnError, match=r"no column 'g' in the new rows.*the model's offset"):
+        design.apply({"x": [1.0]})
+
+
+def test_an_offset_that_was_an_array_is_zero_for_new_rows_and_said() -> None:
+    design = learn(parse("y ~ 1 + x"), FRAME, extras={"offset": FRAME["g"].to_numpy()})
+    with pytest.warns(DataWarning, match="taken as zero.*extras") as said:
+        assert design.apply({"x": [1.0]}).offset.tolist() == [0.0]
+    assert said[0].filename == __file__
 
 
 def test_one_sided_formula_has_no_design() -> None:

@@ -201,3 +201,32 @@ def test_columns_that_are_not_needed_may_be_anything() -> None:
 def test_truth_values_can_be_a_response() -> None:
     assert learn(parse("t ~ x"), BASE).y.tolist() == [1, 0, 1, 1, 0, 0]
     assert learn(parse("log(y) ~ x"), BASE).y == pytest.approx(np.log(PLAIN["y"]))
+
+
+@pytest.mark.parametrize("values", [pd.date_range("2020", periods=6), [dt.date(2020, 1, 1)] * 6])
+def test_times_as_a_grouping_factor_are_to_be_text(values: Any) -> None:
+    with pytest.raises(DataError, match="holds times") as caught:
+        learn(parse("y ~ 1 + (1 | x)"), BASE.assign(x=values))
+    assert "data['x'] = data['x'].astype(str)" in str(caught.value)
+    assert "number" not in str(caught.value)
+    text = BASE.assign(x=pd.Series(values).astype(str))
+    assert learn(parse("y ~ 1 + (1 | x)"), text).blocks[0].levels[0] == "2020-01-01"
+
+
+@pytest.mark.parametrize(
+    ("formula", "words"),
+    [
+        ("y ~ log(f)", "data['f'] = data['f'].astype(float)"),
+        ("f ~ x", "data['f'] = data['f'].astype(float)"),
+        ("y ~ odd", "data['odd'] = pd.to_numeric(data['odd']), or data['odd'].astype(str)"),
+    ],
+)
+def test_hints_carry_the_columns_name(formula: str, words: str) -> None:
+    with pytest.raises(DataError) as caught:
+        learn(parse(formula), BASE.assign(odd=["a", 1, "b", 2, "c", 3]))
+    assert words in str(caught.value)
+
+
+def test_hint_for_a_named_extra_carries_the_columns_name() -> None:
+    with pytest.raises(DataError, match=r"weights has to be.*data\['f'\]\.astype\(float\)"):
+        learn(parse("y ~ x"), BASE, extras={"weights": "f"})

@@ -128,3 +128,8 @@ def test_trees_give_back_the_text() -> None:
     assert not intercept
     assert [[show(node) for node in tree] for tree in trees] == [["c"], ["a", "log(b)"]]
     assert show(tree_of("log(y) * 2")) == "log(y) * 2"
+
+
+@pytest.mark.parametrize("text", ["log(y) ~ y", "I(y - x) ~ x", "y ~ offset(y) + x"])
+def test_the_responses_columns_may_stand_on_the_right(text: str) -> None:
+    assert "y" in parse(text).variables

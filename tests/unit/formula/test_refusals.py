@@ -113,6 +113,14 @@ BROKEN = [
     ("y ~ I(x := 2)", "can't stand inside"),
     ("y ~ f'{x}'", "quotes can't stand here"),
     ("y ~ 'x'", "quotes can't stand here"),
+    ("y ~ I(half == 'late')", "only numbers can be compared"),
+    ("y ~ I('late' != half)", "only numbers can be compared"),
+    ("y ~ x + y", "The response y stands on the right"),
+    ("y ~ y:x", "The response y stands on the right"),
+    ("log(y) ~ x + log(y)", "The response log(y) stands on the right"),
+    ("y ~ I(y) + x", "The response y stands on the right"),
+    ("y ~ x + (y | g)", "Got: (1 + y | g)"),
+    ("y ~ x + (1 | y)", "Got: (1 | y)"),
     ("y ~ I('x' * 9)", "quotes can't stand here"),
     ("y ~ log(x, **k)", "too many values"),
     ("y ~ x @ z", "Python code"),
@@ -163,7 +171,8 @@ def test_only_text_is_a_formula(value: object) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "column"), [("y ~ lgo(x)", 4), ("y ~ x + z w", 10), ("y ~\tI(x^2)", 7)]
+    ("text", "column"),
+    [("y ~ x + y", 8), ("y ~ lgo(x)", 4), ("y ~ x + z w", 10), ("y ~\tI(x^2)", 7)],
 )
 def test_caret_points_at_the_character(text: str, column: int) -> None:
     with pytest.raises(FormulaError) as caught:
