@@ -232,7 +232,7 @@ TABLES = [
     bad("missing rows refused", DataError, "1 of 24", "missing='drop'")(
         lambda _: model(data=with_value("x", np.nan), missing="error")
     ),
-    bad("missing= by another word", DataError, "missing", "maybe", "drop, error")(
+    bad("missing= by another word", ModelError, "missing=", "'maybe'", "drop, error")(
         lambda _: model(missing="maybe")
     ),
     bad("fixed factor with one level", DataError, "'one'", "one level only", "Leave it out")(
@@ -427,7 +427,7 @@ METHODS = [
     bad("uniform slope in exact", MethodError, "uniform(-5, 5)", "beta[x]", "'nuts' takes it")(
         lambda _: model(priors={"beta[x]": "uniform(-5, 5)"}).fit("exact")
     ),
-    bad("factor with one level in reml", IdentifiabilityError, "'one'", "one level", "exact")(
+    bad("factor with one level in reml", IdentifiabilityError, "'one'", "one level", "proper prior")(
         lambda _: model("y ~ x + (1 | one)").fit("reml")
     ),
     bad("factor with one level in ml", IdentifiabilityError, "'one'", "one level")(
@@ -578,8 +578,38 @@ FITS = [
     bad("words in new rows", DataError, "'x'")(lambda _: reml().predict(new(x=["a", "b"]))),
     bad("no new rows", DataError, "no rows")(lambda _: reml().predict(new().iloc[:0])),
     bad("new rows of no kind", DataError, "table")(lambda _: reml().predict(7)),
-    bad("new observations of known sds", DataError, "known_sd", "kind='mean'")(
+    bad("new observations of known sds", ColumnError, "known_sd", "'s'", "kind='mean'")(
         lambda _: known().predict(new(), kind="response")
+    ),
+    bad("new observations of weights", ColumnError, "weights", "'w'", "extras={'weights'")(
+        lambda _: model(weights="w").fit("ml").predict(new(), kind="response")
+    ),
+    bad("new rows without the offset", ColumnError, "'w'", "offset", "extras={'offset'")(
+        lambda _: model(offset="w").fit("ml").predict(new())
+    ),
+    bad("unknown extra of new rows", MethodError, "'weight'", "Did you mean 'weights'")(
+        lambda _: reml().predict(new(), extras={"weight": [1, 1]})
+    ),
+    bad("extras of no kind", MethodError, "extras", "a dict")(
+        lambda _: reml().predict(new(), extras="w")
+    ),
+    bad("extras without rows", MethodError, "extras", "new rows")(
+        lambda _: reml().predict(extras={"weights": np.ones(24)})
+    ),
+    bad("known_sd for a model with sigma", MethodError, "known_sd", "sigma")(
+        lambda _: reml().predict(new(), extras={"known_sd": [1, 1]})
+    ),
+    bad("extras in an absent column", ColumnError, "no column 'v'")(
+        lambda _: reml().predict(new(), extras={"weights": "v"})
+    ),
+    bad("extras of the wrong length", DataError, "weights has 1 values")(
+        lambda _: reml().predict(new(), extras={"weights": [1.0]})
+    ),
+    bad("negative weights of new rows", DataError, "weights", "-1")(
+        lambda _: reml().predict(new(), kind="response", extras={"weights": [1.0, -1.0]})
+    ),
+    bad("zero known_sd of new rows", DataError, "known_sd", "nor zero")(
+        lambda _: known().predict(new(), kind="response", extras={"known_sd": [1.0, 0.0]})
     ),
     bad("negative seed of a prediction", MethodError, "seed", "-1")(
         lambda _: exact().predict(kind="response", seed=-1)

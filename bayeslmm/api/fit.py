@@ -162,6 +162,7 @@ class Fit:
         effects: str | list[str] = "all",
         new_levels: str = "error",
         kind: str = "mean",
+        extras: Mapping[str, Any] | None = None,
         seed: int | None = None,
     ) -> pd.DataFrame:
         """Predictions for new rows (or the data's own): the four numbers, by row.
@@ -169,13 +170,18 @@ class Fit:
         Parameters
         ----------
         new : table, optional
-            Rows with the model's covariates; the data's own where not given.
+            Rows with the model's covariates, and the grouping factors that enter; the data's own
+            where not given. Levels match by value, or by their text: the number 308 is the
+            learnt text ``"308"``, and the other way round.
         effects : "all", "none" or list of grouping factors
             Which random effects enter.
         new_levels : {"error", "draw", "zero"}
             A level that was not seen: refuse, a fresh level of the population, or its mean.
         kind : {"mean", "link", "response"}
             The expected response, or a new observation with its residual.
+        extras : mapping, optional
+            ``offset``, ``weights`` or ``known_sd`` of the new rows, each as a column's name or
+            an array. One that the model has as a column is looked up in `new` by that name.
         seed : int, optional
             For what is drawn.
         """
@@ -186,6 +192,7 @@ class Fit:
             effects=effects,
             new_levels=new_levels,
             kind=kind,
+            extras=extras,
             seed=seed,
         )
 

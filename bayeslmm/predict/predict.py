@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from bayeslmm.design import RandomBlock, Rows
-from bayeslmm.errors import DataError, MethodError, check_seed, nearest
+from bayeslmm.errors import MethodError, check_seed
 from bayeslmm.fit.covariances import covariance_of
 from bayeslmm.fit.tables import COLUMNS, half_width, summarise_array
 from bayeslmm.gaussian.equations import factorise
@@ -20,8 +20,10 @@ from bayeslmm.gaussian.posterior import linear_variance
 from bayeslmm.gaussian.variances import Variances, lambdas_from_covariances
 from bayeslmm.model import Model
 from bayeslmm.model.names import GroupNames, group_names
+from bayeslmm.predict.rows import Extras, blocks_of, chosen_groups, residual_scale, rows_of
 
 Floats = NDArray[np.float64]
+Blocks = tuple[RandomBlock | None, ...]
 NEW_LEVELS = ("error", "draw", "zero")
 KINDS = ("mean", "link", "response")
 
@@ -34,12 +36,13 @@ def predict(
     effects: str | Sequence[str] = "all",
     new_levels: str = "error",
     kind: str = "mean",
+    extras: Extras | None = None,
     seed: int | None = None,
 ) -> pd.DataFrame:
     """Predictions by row: ``estimate, std_error, lower, upper``, index of the table.
 
     From draws where the fit has them; from the mixed-model equations otherwise, with the
-    variances held at their estimates.
+    variances held at their estimates. `extras` are the offset, weights or known_sd of new rows.
 
     Raises
     ------
@@ -47,60 +50,31 @@ def predict(
         An unknown choice.
     LevelError
         An unseen level under ``new_levels="error"``.
+    DataError, ColumnError
+        Rows that can't be used, or don't carry what the model needs.
     """
-    for name, value, allowed in (("new_levels", new_levels, NEW_LEVELS), ("kind", kind, KINDS)):
-        if value not in allowed:
-            raise MethodError(f"Unknown {name}={value!r}", allowed=allowed)
+    _check("new_levels", new_levels, NEW_LEVELS)
+    _check("kind", kind, KINDS)
     check_seed(seed)
-    chosen = _chosen(model, effects)
-    rows = _rows(model, new, new_levels, chosen)
-    residual = _residual_scale(model, rows) if kind == "response" else None
+    groups = chosen_groups(model, effects)
+    rows = rows_of(model, new, new_levels, groups, extras)
+    blocks = blocks_of(model, rows, groups)
+    residual = residual_scale(model, rows) if kind == "response" else None
     if "posterior" in tree:
         rng = np.random.default_rng(seed)
-        draws = _draws(model, tree["posterior"].dataset, tree, rows, chosen, new_levels, rng)
+        draws = _draws(model, tree["posterior"].dataset, tree, rows, blocks, new_levels, rng)
         if residual is not None:
             sigma = _sigma_draws(model, tree, draws.shape[:2])
             draws = draws + rng.standard_normal(draws.shape) * sigma[..., None] * residual
         values = summarise_array(draws)
     else:
-        values = _plug_in(model, tree["estimate"].dataset, rows, chosen, new_levels, residual)
+        values = _plug_in(model, tree["estimate"].dataset, rows, blocks, new_levels, residual)
     return pd.DataFrame(values, columns=COLUMNS, index=pd.Index(rows.index))
 
 
-def _chosen(model: Model, effects: str | Sequence[str]) -> list[bool]:
-    groups = [b.group for b in model.design.blocks]
-    if isinstance(effects, str) and effects in ("all", "none"):
-        return [effects == "all"] * len(groups)
-    if not isinstance(effects, Iterable):
-        raise MethodError(
-            "effects can't be read", got=repr(effects), allowed=f"all, none, or a list of {groups}"
-        )
-    wanted = [effects] if isinstance(effects, str) else list(effects)
-    for group in wanted:
-        if group not in groups:
-            hint = nearest(str(group), ["all", "none", *groups])
-            raise MethodError(f"Unknown effects {group!r}", hint=hint)
-    return [group in wanted for group in groups]
-
-
-def _rows(model: Model, new: Any, new_levels: str, chosen: list[bool]) -> Rows:
-    if new is None:
-        return model.design.rows
-    strict = new_levels == "error" and any(chosen)
-    return model.design.apply(new, new_levels="error" if strict else "code")
-
-
-def _residual_scale(model: Model, rows: Rows) -> Floats:
-    """Residual standard deviation of each row over sigma."""
-    if model.sigma_known and "known_sd" not in rows.extras:
-        raise DataError(
-            "New observations need their own known_sd, which these rows don't carry",
-            hint="Give known_sd as a column, or use kind='mean' and add their variance",
-        )
-    if model.sigma_known:
-        return rows.extras["known_sd"]
-    with np.errstate(divide="ignore"):
-        return 1.0 / np.sqrt(rows.extras.get("weights", np.ones(len(rows.X))))
+def _check(name: str, value: str, allowed: tuple[str, ...]) -> None:
+    if value not in allowed:
+        raise MethodError(f"Unknown {name}={value!r}", allowed=allowed)
 
 
 def _draws(
@@ -108,14 +82,15 @@ def _draws(
     posterior: xr.Dataset,
     tree: xr.DataTree,
     rows: Rows,
-    chosen: list[bool],
+    blocks: Blocks,
     new_levels: str,
     rng: np.random.Generator,
 ) -> Floats:
     """Draws of the linear predictor, shape (chain, draw, row)."""
-    total = posterior["beta"].values @ rows.X.T + rows.offset
-    for g, block, take in zip(group_names(model), rows.blocks, chosen, strict=True):
-        if not take:
+    columns = [model.design.coefs.index(c) for c in posterior["coef"].values]
+    total = posterior["beta"].values @ rows.X[:, columns].T + rows.offset
+    for g, block in zip(group_names(model), blocks, strict=True):
+        if block is None:
             continue
         seen = block.codes >= 0
         u = posterior[g.u].values
@@ -158,7 +133,7 @@ def _plug_in(
     model: Model,
     e: xr.Dataset,
     rows: Rows,
-    chosen: list[bool],
+    blocks: Blocks,
     new_levels: str,
     residual: Floats | None,
 ) -> Floats:
@@ -172,13 +147,11 @@ def _plug_in(
     sigma = 1.0 if model.sigma_known else float(e["sigma"])
     at = Variances(tuple(c[None] for c in covariances), np.array([sigma]))
     factor = factorise(moments(model, tuple(columns)), lambdas_from_covariances(at), np.ones(1))
-    taken = tuple(
-        (b.codes, b.values) if take else None for b, take in zip(rows.blocks, chosen, strict=True)
-    )
+    taken = tuple(None if b is None else (b.codes, b.values) for b in blocks)
     estimate = X @ e["beta"].values + rows.offset
     variance = linear_variance(factor, sigma**2, X, taken)
-    for g, block, cov, take in zip(names, rows.blocks, covariances, chosen, strict=True):
-        if take:
+    for g, block, cov in zip(names, blocks, covariances, strict=True):
+        if block is not None:
             estimate = estimate + _known_effects(e[g.u].values, block)
             unseen = block.codes < 0
             if new_levels == "draw":

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 import bayeslmm as bl
-from bayeslmm.errors import LevelError
+from bayeslmm.errors import BayeslmmWarning, ColumnError, DataError, DataWarning, LevelError
 
 ByName = Callable[[str], bl.Fit]
 FRESH = pd.DataFrame(
@@ -146,3 +146,73 @@ def test_offsets_and_weights_of_the_rows_count(data: pd.DataFrame) -> None:
     np.testing.assert_allclose(table["estimate"], expected)
     added = fit.predict(kind="response")["std_error"] ** 2 - table["std_error"] ** 2
     np.testing.assert_allclose(added, fit.sigma**2 / weights, rtol=1e-8)
+
+
+def test_only_the_chosen_factors_are_asked_for(fit: bl.Fit, data: pd.DataFrame) -> None:
+    """Rows without the others' columns, or with levels of them that were not seen."""
+    some = data.iloc[[5, 40]]
+    none = fit.predict(some[["x", "sex"]], effects="none")
+    np.testing.assert_allclose(none, fit.predict(effects="none").loc[some.index], rtol=1e-9)
+    for group, other in (("g", "batch"), ("batch", "g")):
+        own = fit.predict(effects=[group]).loc[some.index]
+        for rows in (some.drop(columns=other), some.assign(**{other: "new"})):
+            np.testing.assert_allclose(fit.predict(rows, effects=[group]), own, rtol=1e-9)
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_new_observations_need_their_weights(named: bool, data: pd.DataFrame) -> None:
+    """Weight 1 is never assumed; the mean needs none."""
+    weights = np.linspace(0.5, 2, 90)
+    own = data.assign(w=weights)
+    fit = bl.Model("y ~ x + (1 | g)", own, weights="w" if named else weights).fit("reml")
+    rows = data.iloc[[4, 9]]
+    error, words = (ColumnError, "column 'w'") if named else (DataError, "an array")
+    with pytest.raises(error, match=f"weights.*{words}.*extras="):
+        fit.predict(rows, kind="response")
+    mean = fit.predict(rows)["std_error"]
+    for extras in ({"weights": [0.25, 4.0]}, {"weights": "v"}):
+        given = fit.predict(rows.assign(v=[0.25, 4.0]), kind="response", extras=extras)
+        added = given["std_error"] ** 2 - mean**2
+        np.testing.assert_allclose(added, fit.sigma**2 / np.array([0.25, 4.0]), rtol=1e-8)
+
+
+def test_offsets_of_new_rows(data: pd.DataFrame) -> None:
+    """By name, by extras; without either an error names the column, or a warning says zero."""
+    own, rows = data.assign(off=np.linspace(-3, 3, 90)), data.iloc[[4, 9]]
+    named = bl.Model("y ~ x + (1 | g)", own, offset="off").fit("reml")
+    array = bl.Model("y ~ x + (1 | g)", own, offset=own["off"].to_numpy()).fit("reml")
+    with pytest.raises(ColumnError, match="no column 'off' in the new rows"):
+        named.predict(rows)
+    with pytest.warns(DataWarning, match="taken as zero.*extras=") as said:
+        zero = array.predict(rows)
+    assert said[0].filename == __file__
+    expected = zero["estimate"] + [1.0, 2.0]
+    for fit in (named, array):
+        found = fit.predict(rows, extras={"offset": [1.0, 2.0]})
+        np.testing.assert_allclose(found["estimate"], expected)
+    found = named.predict(rows.assign(off=[1.0, 2.0]))
+    np.testing.assert_allclose(found["estimate"], expected)
+
+
+def test_known_sds_of_new_rows_as_an_array(data: pd.DataFrame) -> None:
+    fit = bl.Model("y ~ x + (1 | g)", data, known_sd=np.full(90, 0.7)).fit("ml")
+    rows = data.iloc[[4, 9]]
+    with pytest.raises(DataError, match=r"known_sd.*an array.*extras="):
+        fit.predict(rows, kind="response")
+    found = fit.predict(rows, kind="response", extras={"known_sd": [1.0, 2.0]})
+    added = found["std_error"] ** 2 - fit.predict(rows)["std_error"] ** 2
+    np.testing.assert_allclose(added, [1.0, 4.0], rtol=1e-8)
+
+
+def test_a_level_read_as_another_type(data: pd.DataFrame) -> None:
+    fit = bl.Model("y ~ x + (1 | g)", data.assign(g=data["g"].astype(str))).fit("reml")
+    number = data.iloc[[4, 9]].drop(columns="y")
+    np.testing.assert_allclose(fit.predict(number), fit.predict().loc[number.index], rtol=1e-9)
+
+
+def test_warnings_of_a_model_point_at_the_users_line(data: pd.DataFrame) -> None:
+    with pytest.warns(BayeslmmWarning) as said:
+        bl.Model("y ~ x + twice + (1 | g)", data.assign(twice=2 * data["x"]))
+    with pytest.warns(BayeslmmWarning, match="1 of 90 rows") as more:
+        bl.Model("y ~ x + (1 | g)", data.assign(x=data["x"].mask(data.index == data.index[3])))
+    assert {warning.filename for warning in [*said, *more]} == {__file__}
