@@ -15,8 +15,7 @@ def spread_choice(order: NDArray[np.intp], most: int, group: str) -> NDArray[np.
     if len(order) <= most:
         return order
     warn(
-        f"{group} has {len(order)} levels: {most} of them are drawn, evenly spaced in their order.",
-        stacklevel=4,
+        f"{group} has {len(order)} levels: {most} of them are drawn, evenly spaced in their order."
     )
     places = np.linspace(0, len(order) - 1, most).round().astype(np.intp)
     return np.asarray(order[places])
@@ -26,6 +25,8 @@ def chosen_coefs(
     coefs: str | Sequence[str] | None, known: Sequence[str], most: int
 ) -> tuple[int, ...]:
     """Positions of the coefficients to draw; the first ones where none are named.
+
+    `part_of` says which are missing then.
 
     Raises
     ------
@@ -37,6 +38,14 @@ def chosen_coefs(
         if name not in known:
             raise MethodError(f"There is no coefficient {name!r}", hint=nearest(str(name), known))
     if not 1 <= len(set(wanted)) == len(wanted) <= most:
-        allowed = f"1 to {most} different ones of {', '.join(known)}"
+        allowed = f"1 to {min(most, len(known))} different ones of {', '.join(known)}"
         raise MethodError("Coefficients to draw", got=", ".join(wanted) or "none", allowed=allowed)
     return tuple(list(known).index(name) for name in wanted)
+
+
+def part_of(shown: Sequence[str], known: Sequence[str]) -> str:
+    """Which names are drawn where others are not, ``"batch (of batch, plate)"``; else nothing."""
+    if len(shown) == len(known):
+        return ""
+    rest = ", ".join(known) if len(known) <= 6 else str(len(known))
+    return f"{', '.join(shown)} (of {rest})"

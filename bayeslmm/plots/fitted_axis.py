@@ -28,6 +28,11 @@ class Across:
     name: str
     ticks: tuple[str, ...] | None = None
 
+    def half_width(self) -> float:
+        """Of a dash that stands for a line where x doesn't vary."""
+        spread = float(np.ptp(self.values))
+        return 0.3 if self.ticks is not None or spread == 0 else 0.04 * spread
+
 
 def along(model: Model, index: int, x: str | None) -> Across:
     """The column along the panels of one block: `x`, or the first that varies by the factor,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,17 +39,19 @@ def level_axis(ax: Axes, levels: Sequence[object]) -> None:
     ax.set_axisbelow(True)
 
 
-def legend_above(ax: Axes) -> None:
-    """The legend over the axes: no pooling, the fits, then the population."""
-    handles, labels = ax.get_legend_handles_labels()
+def legend_above(axes: Sequence[Axes], note: str = "") -> None:
+    """One legend over all axes: no pooling, the fits, then the population; the note over it.
+
+    The axes are one, perhaps the user's, or all of a figure of the house.
+    """
+    handles, labels = axes[0].get_legend_handles_labels()
     last = {"population": 1}
     order = sorted(range(len(labels)), key=lambda i: last.get(labels[i], 0))
-    ax.legend(
-        [handles[i] for i in order],
-        [labels[i] for i in order],
-        loc="lower center",
-        bbox_to_anchor=(0.5, 1.0),
-        ncols=5,
-        handletextpad=0.4,
-        columnspacing=1.4,
-    )
+    shown = [handles[i] for i in order], [labels[i] for i in order]
+    look: dict[str, Any] = {"ncols": 5, "handletextpad": 0.4, "columnspacing": 1.4}
+    look |= {"title": note or None, "title_fontsize": 9.5}
+    if len(axes) == 1:
+        axes[0].legend(*shown, loc="lower center", bbox_to_anchor=(0.5, 1.0), **look)
+    else:
+        figure: Any = axes[0].get_figure(root=True)
+        figure.legend(*shown, loc="outside upper center", **look)

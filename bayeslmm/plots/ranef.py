@@ -10,7 +10,8 @@ import pandas as pd
 
 from bayeslmm.compare.fits import HoldsFit, block_index
 from bayeslmm.errors import FitError
-from bayeslmm.plots.choice import chosen_coefs, spread_choice
+from bayeslmm.model import Model
+from bayeslmm.plots.choice import chosen_coefs, part_of, spread_choice
 from bayeslmm.plots.parts import level_axis
 from bayeslmm.plots.style import COLOURS, canvas, finish, house
 
@@ -28,16 +29,18 @@ def plot_ranef(
     group: str | None = None,
     coefs: str | Sequence[str] | None = None,
 ) -> Figure:
-    """Draw the random effects of a factor with their 95 % intervals.
+    """Draw the random effects with their 95 % intervals.
 
-    A panel for each coefficient; levels are sorted by the first of them, so that a row is one
-    level in all panels.
+    A panel for each factor and coefficient; a factor's levels are sorted by the first of its
+    coefficients, so that a row is one level in all its panels. What is left out unasked is said
+    in the title.
 
     Parameters
     ----------
     fit : Fit
     group : str, optional
-        Grouping factor; the formula's first by default.
+        Grouping factor. By default all, as far as six panels reach, or the formula's first
+        where `coefs` are named.
     coefs : str or sequence of str, optional
         Some of its coefficients; by default all, up to six.
 
@@ -57,21 +60,68 @@ def plot_ranef(
     """
     if not isinstance(fit, HoldsFit):
         raise FitError("The first argument must be one fit", got=type(fit).__name__)
-    block = fit.resolved.design.blocks[block_index(fit.resolved, group)]
-    names = [block.coefs[i] for i in chosen_coefs(coefs, block.coefs, MOST_PANELS)]
-    table = fit.ranef()
-    table = table[table["group"] == block.group]
-    by_coef = {name: table[table["coef"] == name].reset_index(drop=True) for name in names}
-    order = np.argsort(by_coef[names[0]]["estimate"].to_numpy(), kind="stable")
-    order = spread_choice(order, MOST, block.group)
+    parts, note = _parts(fit.resolved, group, coefs)
+    tables = [_sorted(fit.ranef(), factor, names) for factor, names in parts]
+    n_rows = max(len(rows) for factor in tables for rows in factor.values())
     with house():
-        height = 1.0 + 0.16 * max(len(order), 8)
-        figure, axes = canvas(height, 1, len(names), sharey=True)
-        for ax, (name, rows) in zip(axes[0], by_coef.items(), strict=True):
-            _panel(ax, rows.iloc[order], name)
-        axes[0, 0].set_ylabel(block.group)
+        height = 1.0 + 0.16 * max(n_rows, 8)
+        figure, axes = canvas(height, 1, sum(map(len, tables)))
+        _share(list(axes[0]), tables)
+        remaining = iter(axes[0])
+        for (factor, _), panels in zip(parts, tables, strict=True):
+            for i, (name, rows) in enumerate(panels.items()):
+                ax = next(remaining)
+                _panel(ax, rows, name)
+                ax.tick_params(labelleft=i == 0)
+                ax.set_ylabel(factor if i == 0 else "")
+        if note:
+            figure.suptitle(note, fontsize=9.5)
         figure.supxlabel(f"random effect with its 95 % interval ({fit.method})", fontsize=9)
     return finish(figure)
+
+
+def _parts(
+    model: Model, group: str | None, coefs: str | Sequence[str] | None
+) -> tuple[list[tuple[str, list[str]]], str]:
+    """Factors with their coefficients to draw, and what is left out."""
+    blocks, first = model.design.blocks, block_index(model, group)
+    block = blocks[first]
+    names = [block.coefs[i] for i in chosen_coefs(coefs, block.coefs, MOST_PANELS)]
+    parts = [(block.group, names)]
+    if group is None and coefs is None:
+        ends = np.cumsum([b.n_coefs for b in blocks])
+        more = [b for b, end in zip(blocks, ends, strict=True) if end <= MOST_PANELS][1:]
+        parts += [(b.group, list(b.coefs)) for b in more]
+    notes = []
+    if group is None:
+        notes.append(part_of([name for name, _ in parts], [b.group for b in blocks]))
+    if coefs is None:
+        notes.append(part_of(names, block.coefs))
+    return parts, "; ".join(note for note in notes if note)
+
+
+def _sorted(table: pd.DataFrame, factor: str, names: list[str]) -> dict[str, pd.DataFrame]:
+    """The rows of each coefficient's panel, all in the order of the first one's estimates."""
+    own = table[table["group"] == factor]
+    rows = {name: own[own["coef"] == name].reset_index(drop=True) for name in names}
+    order = np.argsort(rows[names[0]]["estimate"].to_numpy(), kind="stable")
+    order = spread_choice(order, MOST, factor)
+    return {name: part.iloc[order] for name, part in rows.items()}
+
+
+def _share(axes: list[Axes], tables: list[dict[str, pd.DataFrame]]) -> None:
+    """One y for a factor's panels, and one x for a coefficient that several factors have."""
+    first_of: dict[str, Axes] = {}
+    start = 0
+    for panels in tables:
+        own = axes[start : start + len(panels)]
+        for name, ax in zip(panels, own, strict=True):
+            if ax is not own[0]:
+                ax.sharey(own[0])
+            if name in first_of:
+                ax.sharex(first_of[name])
+            first_of.setdefault(name, ax)
+        start += len(panels)
 
 
 def _panel(ax: Axes, rows: pd.DataFrame, name: str) -> None:

@@ -12,8 +12,9 @@ from bayeslmm.compare.fits import HoldsFit
 from bayeslmm.engines.given import given_variances
 from bayeslmm.model import Model
 from bayeslmm.plots.choice import spread_choice
-from bayeslmm.plots.parts import arrows, legend_above
-from bayeslmm.plots.style import NO_POOLING, POPULATION, marks
+from bayeslmm.plots.parts import arrows
+from bayeslmm.plots.point_labels import label_points
+from bayeslmm.plots.style import DATA, NO_POOLING, POPULATION, marks
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -22,6 +23,7 @@ Floats = NDArray[np.float64]
 MOST = 300
 MOST_LABELS = 30
 SHARES = (0.5, 0.95)
+SAME_ARROW = 0.05  # of the plane's width: heads of arrows closer than this are one
 
 
 def draw_plane(
@@ -48,8 +50,7 @@ def draw_plane(
     alone, population = _points(table, coefs, "no_pooling"), _points(table, coefs, "population")
     shrunk = {name: _points(table, coefs, name) for name in fits}
     shown = spread_choice(np.arange(len(alone)), MOST, group)
-    for name, mark in marks(fits).items():
-        arrows(ax, alone[shown], shrunk[name][shown], mark.colour)
+    _arrows(ax, alone[shown], [shrunk[name][shown] for name in fits])
     ax.plot(*alone[shown].T, **NO_POOLING)
     for name, mark in marks(fits).items():
         ax.plot(*shrunk[name][shown].T, **mark.keywords(), label=name)
@@ -58,13 +59,30 @@ def draw_plane(
         _rings(ax, centres, rings, fits[0])
     size = 13 if len(centres) <= 4 else 6
     ax.plot(*centres.T, "*", color=POPULATION, ms=size, mew=0, zorder=5, label="population")
+    ax.set_xlabel(_own(coefs[0], group))
+    ax.set_ylabel(_own(coefs[1], group))
+    ax.margins(0.08)
     if len(shown) <= MOST_LABELS:
         levels = table.loc[table["coef"] == coefs[0], "level"].to_numpy()
-        _label(ax, levels[shown], alone[shown], shrunk[fits[0]][shown])
-    ax.set_xlabel(f"{coefs[0]} by {group}")
-    ax.set_ylabel(f"{coefs[1]} by {group}")
-    ax.margins(0.08)
-    legend_above(ax)
+        ends = [shrunk[name][shown] for name in fits]
+        curves = np.concatenate([np.empty((0, 2)), *[c + r for r in rings or () for c in centres]])
+        label_points(ax, levels[shown], alone[shown], ends, centres, curves)
+
+
+def _own(coef: str, group: str) -> str:
+    what = "intercept" if coef == "Intercept" else f"coefficient of {coef}"
+    return f"Each {group}'s {what}"
+
+
+def _arrows(ax: Axes, alone: Floats, ends: list[Floats]) -> None:
+    """Grey arrows to the fits; one alone where several would lie on each other."""
+    everywhere = np.concatenate([alone, *ends])
+    span = np.nanmax(everywhere, axis=0) - np.nanmin(everywhere, axis=0)
+    span = np.where(span > 0, span, 1.0)
+    for i, end in enumerate(ends):
+        near = [np.hypot(*((end - other) / span).T) < SAME_ARROW for other in ends[:i]]
+        drawn = ~np.any(near, axis=0) if near else np.ones(len(end), dtype=bool)
+        arrows(ax, alone, np.where(drawn[:, None], end, alone), DATA)
 
 
 def _rings(ax: Axes, centres: Floats, rings: tuple[Floats, ...], fit: str) -> None:
@@ -76,14 +94,16 @@ def _rings(ax: Axes, centres: Floats, rings: tuple[Floats, ...], fit: str) -> No
 
 
 def population_ellipse(
-    model: Model, fit: HoldsFit, index: int, coefs: tuple[int, ...]
+    model: Model, fits: dict[str, HoldsFit], index: int, coefs: list[str]
 ) -> tuple[Floats, ...]:
-    """Contours about zero that hold 50 % and 95 % of N(0, Omega), Omega at a fit's variances.
+    """Contours about zero that hold 50 % and 95 % of N(0, Omega), Omega at the first fit's
+    variances.
 
     In two dimensions the squared radius is chi² on 2 degrees of freedom: -2 log(1 - share).
     """
-    at, _ = given_variances(model, fit.tree)
-    omega = at.covariances[index][0][np.ix_(coefs, coefs)]
+    at, _ = given_variances(model, next(iter(fits.values())).tree)
+    positions = [model.design.blocks[index].coefs.index(name) for name in coefs]
+    omega = at.covariances[index][0][np.ix_(positions, positions)]
     values, vectors = np.linalg.eigh(omega)
     root = vectors * np.sqrt(np.clip(values, 0.0, None))
     angle = np.linspace(0.0, 2 * np.pi, 181)
@@ -95,36 +115,3 @@ def _points(table: pd.DataFrame, coefs: list[str], column: str) -> Floats:
     """One column of the table by level, shape (J, 2)."""
     wide = [table.loc[table["coef"] == name, column].to_numpy(dtype=np.float64) for name in coefs]
     return np.stack(wide, axis=1)
-
-
-def _label(ax: Axes, levels: NDArray[np.object_], alone: Floats, shrunk: Floats) -> None:
-    """Write each level's name beside its no-pooling estimate, on the side away from its arrow.
-
-    Those that moved furthest come first; a name that would lie on another one is left out.
-    """
-    known = np.isfinite(alone).all(axis=1)
-    levels, alone, shrunk = levels[known], alone[known], shrunk[known]
-    span = np.ptp(np.concatenate([alone, shrunk]), axis=0)
-    span = np.where(span > 0, span, 1.0)
-    moved = (alone - shrunk) / span
-    length = np.hypot(*moved.T)
-    side = (
-        np.round(1.2 * moved / np.where(length > 0, length, 1.0)[:, None]).clip(-1, 1).astype(int)
-    )
-    taken: list[Floats] = []
-    for j in np.argsort(-length, kind="stable"):
-        size = np.array([0.015 * len(str(levels[j])), 0.035])
-        centre = alone[j] / span + side[j] * (0.012 + size / 2)
-        if any(np.all(np.abs(centre - other[:2]) < (size + other[2:]) / 2) for other in taken):
-            continue
-        taken.append(np.concatenate([centre, size]))
-        ax.annotate(
-            str(levels[j]),
-            alone[j],
-            xytext=5 * side[j],
-            textcoords="offset points",
-            ha=("center", "left", "right")[side[j][0]],
-            va=("center", "bottom", "top")[side[j][1]],
-            fontsize=6.5,
-            color="#555555",
-        )

@@ -70,6 +70,14 @@ NO_POOLING: dict[str, Any] = {
 }
 
 
+NO_POOLING_LINE: dict[str, Any] = {
+    "color": "#333333",
+    "lw": 1.3,
+    "ls": (0, (1, 1.6)),
+    "zorder": 3,  # over the fits' lines, which may hide it
+}
+
+
 def marks(names: Sequence[str]) -> dict[str, Mark]:
     """One look for each fit, in their order."""
     size = len(COLOURS)

@@ -30,13 +30,13 @@ def test_every_gallery_model_can_be_drawn(name: str) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", bl.errors.SingularWarning)
         fit = model.fit("reml")
-    for block in model.resolved.design.blocks:
+    for group in (None, *[block.group for block in model.resolved.design.blocks]):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", BlWarning)
             pictures = [
-                bl.plot_shrinkage(model, {"BLUP": fit}, group=block.group),
-                bl.plot_ranef(fit, group=block.group),
-                bl.plot_fitted(model, {"BLUP": fit}, group=block.group),
+                bl.plot_shrinkage(model, {"BLUP": fit}, group=group),
+                bl.plot_ranef(fit, group=group),
+                bl.plot_fitted(model, {"BLUP": fit}, group=group),
             ]
         for picture in pictures:
             assert isinstance(picture, Figure)
@@ -55,7 +55,10 @@ def test_plane_shows_the_table_of_shrinkage(
             shown[label].get_xydata(), table[column].to_numpy().reshape(-1, 2)
         )
     np.testing.assert_allclose(shown["population"].get_xydata(), [reml.fixef()["estimate"]])
-    assert (ax.get_xlabel(), ax.get_ylabel()) == ("Intercept by Subject", "Days by Subject")
+    assert (ax.get_xlabel(), ax.get_ylabel()) == (
+        "Each Subject's intercept",
+        "Each Subject's coefficient of Days",
+    )
     labels = [text.get_text() for text in ax.get_legend().get_texts()]
     assert labels == ["no pooling", "BLUP", "exact", "population"]
 

@@ -1,0 +1,63 @@
+"""Data and fitted values where each level has a single row: all in one panel."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bayeslmm.design import RandomBlock
+from bayeslmm.plots.fitted_axis import Across, set_ticks
+from bayeslmm.plots.fitted_lines import Line
+from bayeslmm.plots.style import DATA
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+Floats = NDArray[np.float64]
+MOST_LETTERS = 75  # of the levels' names beside each other
+
+
+def draw_points(
+    ax: Axes,
+    block: RandomBlock,
+    levels: NDArray[np.intp],
+    y: Floats,
+    lines: list[Line],
+    across: Across | None,
+) -> None:
+    """Draw the only row of each level, and what is said of it.
+
+    Parameters
+    ----------
+    ax : Axes
+    block : RandomBlock
+    levels : ndarray of int
+        Positions of those to draw.
+    y : ndarray, shape (n,)
+        The response.
+    lines : list of Line
+    across : Across or None
+        What runs along x; the levels by default.
+    """
+    rows = np.argsort(block.codes, kind="stable")[levels]
+    x = np.arange(len(rows), dtype=np.float64) if across is None else across.values[rows]
+    ax.plot(x, y[rows], "o", ms=2.6, mew=0, color=DATA, label="data", zorder=3)
+    for line in lines:
+        height = line.height[rows]
+        if line.label == "population" and np.ptp(height) <= 1e-9 * np.abs(height).max():
+            ax.axhline(height[0], label=line.label, zorder=0, **line.look)
+        else:
+            ax.plot(x, height, label=line.label, **line.marker)
+    if across is not None:
+        set_ticks(ax, across)
+        ax.set_xlabel(across.name)
+        return
+    names = [str(block.levels[level]) for level in levels]
+    steep = sum(map(len, names)) + 2 * len(names) > MOST_LETTERS
+    ax.set_xticks(x, names, rotation=90 if steep else 0)
+    ax.set_xlim(-0.6, len(rows) - 0.4)
+    ax.grid(axis="x", color="#e6e6e6", lw=0.5)
+    ax.set_axisbelow(True)
+    ax.set_xlabel(block.group)
