@@ -86,7 +86,8 @@ def _model_summary(model: Model) -> Summary:
 
 def _sizes(model: Model) -> tuple[str, ...]:
     design = model.design
-    lines = [f"{model.n} rows, {design.p} fixed coefficients: {', '.join(design.coefs) or 'none'}"]
+    fixed = f"{design.p} fixed coefficient" + ("" if design.p == 1 else "s")
+    lines = [f"{model.n} rows, {fixed}: {', '.join(design.coefs) or 'none'}"]
     for block in design.blocks:
         kinds = "; ".join(
             f"{', '.join(t.coefs)} ({_structure(t.structure.name, len(t.coefs))})"
@@ -173,13 +174,15 @@ def _criteria(scalars: dict[str, float]) -> tuple[str, ...]:
 
 
 def format_table(table: pd.DataFrame) -> pd.DataFrame:
-    """Numbers as text, each row to three digits of its standard error."""
+    """Numbers as text, each row to three digits of its standard error; what was given, so."""
     if "std_error" not in table:
         return table.map(str)
-    rows = [
-        [format_number(float(value), float(spread)) for value in row]
-        for row, spread in zip(table.to_numpy(), table["std_error"], strict=True)
-    ]
+    rows = []
+    for row, spread in zip(table.to_numpy(), table["std_error"], strict=True):
+        if spread == 0:
+            rows.append([format_number(float(row[0])), "given", "", ""])
+        else:
+            rows.append([format_number(float(value), float(spread)) for value in row])
     return pd.DataFrame(rows, index=table.index, columns=table.columns)
 
 

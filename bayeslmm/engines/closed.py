@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import numpy as np
-from numpy.typing import NDArray
-
 from bayeslmm.fit.tree import Estimate, Interval
 from bayeslmm.gaussian.equations import Factor, solve
 from bayeslmm.gaussian.posterior import covariance
 from bayeslmm.gaussian.variances import Variances
 from bayeslmm.model import Model
-
-Floats = NDArray[np.float64]
 
 
 def estimate_at(
@@ -50,10 +45,3 @@ def estimate_at(
         cor=cor,
         sigma=sigma,
     )
-
-
-def all_columns(model: Model, factor: Factor, beta: Floats) -> Floats:
-    """Draws of beta by all of the design's columns: zero for those that were aliased."""
-    out = np.zeros((len(beta), model.design.p))
-    out[:, factor.moments.columns] = beta
-    return out

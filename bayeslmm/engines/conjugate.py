@@ -8,6 +8,7 @@ the posterior is Student's t: beta | sigma² ~ N(m, sigma² K⁻¹) or flat, sig
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 from scipy import special, stats
 
 from bayeslmm.engines.base import Engine
-from bayeslmm.engines.closed import all_columns, estimate_at
+from bayeslmm.engines.closed import estimate_at
 from bayeslmm.engines.given import given_variances
 from bayeslmm.errors import MethodError, PriorError, is_finite
 from bayeslmm.fit.covariances import sds_and_correlations
@@ -87,14 +88,23 @@ class Conjugate(Engine):
         rows = _rows(model, kappa, relative)
         columns = model.aliasing.kept if rows.n_flat else tuple(range(model.design.p))
         m = moments(model, columns)
-        kept = PriorRows(rows.rows[:, list(columns)], rows.location, rows.scale, rows.nu)
+        kept = rows.on(columns)
         prior = normal_prior(kept, m.shift, None, 1)
         sigma2 = np.ones(1) if relative else at.sigma**2
         factor = factorise(m, lambdas_from_covariances(at), sigma2, prior)
         rng = np.random.default_rng(seed)
+        shape = (chains, draws)
         if relative:
-            return _student(model, factor, at, kept.n_flat, sigma2_prior, rng, (chains, draws))
-        return _gaussian(model, factor, at, rng, (chains, draws))
+            found = _student(model, factor, at, kept.n_flat, sigma2_prior, rng, shape)
+        else:
+            found = _gaussian(model, factor, at, rng, shape)
+        return replace(found, notes=(_prior_note(kappa), *found.notes))
+
+
+def _prior_note(kappa: float | None) -> str:
+    if kappa is None:
+        return "Prior of beta: the model's own."
+    return f"Prior of beta: kappa = {kappa:g}" + (", flat." if kappa == 0 else ".")
 
 
 def _check_sigma2_prior(prior: tuple[float, float], relative: bool) -> None:
@@ -209,7 +219,8 @@ def _draws(
         sd.append(ratio[..., None] * one_sd)
         cor.append(np.broadcast_to(one_cor, (*sigma.shape, len(one_cor))))
     return Draws(
-        beta=all_columns(model, factor, effects.beta).reshape(*sigma.shape, -1),
+        columns=factor.moments.columns,
+        beta=effects.beta.reshape(*sigma.shape, -1),
         u=tuple(u.reshape(*sigma.shape, *u.shape[1:]) for u in effects.u),
         sd=tuple(sd),
         cor=tuple(cor),

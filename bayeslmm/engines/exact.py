@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayeslmm.engines.base import Engine
-from bayeslmm.engines.closed import all_columns
+from bayeslmm.engines.posteriors import improper
 from bayeslmm.errors import ConvergenceWarning, warn
 from bayeslmm.fit.covariances import sds_and_correlations
 from bayeslmm.fit.tree import (
@@ -46,7 +46,7 @@ class Exact(Engine):
                 f"'exact' takes normal, Student-t, Cauchy and flat priors on coefficients, not "
                 f"{model.priors[bad[0]]} on {bad[0]}; 'nuts' takes it."
             )
-        return None
+        return improper(model)
 
     def fit(
         self, model: Model, *, seed: int | None, draws: int, chains: int, **options: Any
@@ -58,7 +58,7 @@ class Exact(Engine):
         khat = pareto_k(found)
         posterior, picked = _draw(density, found, rng, (chains, draws))
         attributes, notes = _quality(found, khat, total)
-        scalars = _evidence(model, found)
+        scalars = _evidence(model, found, khat)
         stats = sample_stats_dataset({"log_weight": found.log_weights[picked]}, attributes)
         tree = tree_of(model, posterior=posterior_dataset(model, posterior), sample_stats=stats)
         return FitValues("exact", tree, scalars | attributes, notes)
@@ -86,6 +86,7 @@ def _draw(
 
     blocks = range(len(density.model.design.blocks))
     draws = Draws(
+        columns=density.moments.columns,
         beta=join([p.beta for p in pieces]),
         u=tuple(join([p.u[i] for p in pieces]) for i in blocks),
         sd=tuple(join([p.sd[i] for p in pieces]) for i in blocks),
@@ -112,7 +113,7 @@ def _effects(density: Target, psi: Floats, rng: np.random.Generator) -> _Piece:
         for f, g in zip(point.read.factors, names, strict=True)
     ]
     return _Piece(
-        all_columns(density.model, point.factor, effects.beta),
+        effects.beta,
         effects.u,
         tuple(sd for sd, _ in scales),
         tuple(cor for _, cor in scales),
@@ -130,12 +131,12 @@ def _quality(found: Weighted, khat: float, total: int) -> tuple[dict[str, float]
         f"The importance weights of the variance parameters are unreliable: Pareto k-hat is "
         f"{khat:.2f}, and should be below {KHAT_LIMIT}. Use method='nuts' for this model."
     )
-    return attributes, (warn(text, ConvergenceWarning, stacklevel=5),)
+    return attributes, (warn(text, ConvergenceWarning),)
 
 
-def _evidence(model: Model, found: Weighted) -> dict[str, float]:
-    """Log evidence with its Monte Carlo error, where all priors are proper."""
-    if not all(prior.is_proper() for prior in model.priors.values()):
+def _evidence(model: Model, found: Weighted, khat: float) -> dict[str, float]:
+    """Log evidence with its Monte Carlo error, where priors are proper and weights reliable."""
+    if khat >= KHAT_LIMIT or not all(prior.is_proper() for prior in model.priors.values()):
         return {}
     value, error = found.log_mean
     return {"log_evidence": value, "log_evidence_error": error}

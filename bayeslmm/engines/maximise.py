@@ -11,7 +11,13 @@ from numpy.typing import NDArray
 from bayeslmm.engines.base import fatal_findings
 from bayeslmm.engines.closed import estimate_at
 from bayeslmm.engines.information import intervals
-from bayeslmm.errors import ConvergenceWarning, FitError, SingularWarning, warn
+from bayeslmm.errors import (
+    ConvergenceWarning,
+    FitError,
+    IdentifiabilityError,
+    SingularWarning,
+    warn,
+)
 from bayeslmm.fit.tree import FitValues, estimate_dataset, tree_of
 from bayeslmm.gaussian.equations import Factor, factorise
 from bayeslmm.gaussian.likelihood import deviance, profiled_sigma2
@@ -27,6 +33,7 @@ from bayeslmm.linalg.minimise import Minimum, minimise
 from bayeslmm.model import Model, Term
 
 Floats = NDArray[np.float64]
+LARGE = 1e6
 SINGULAR = 1e-4  # a relative standard deviation below this is on the boundary, as in lme4
 
 
@@ -76,6 +83,7 @@ def maximise(model: Model, *, reml: bool) -> FitValues:
     """The (restricted) maximum likelihood fit."""
     problem = Problem(model, moments(model, model.aliasing.kept), reml)
     unit = _units(model)
+    _require_residual(problem, unit)
     lower = _join(model, lambda t: t.structure.theta_lower(len(t.columns)))
     found = _search(problem, unit, lower)
     theta = found.x * unit
@@ -89,8 +97,6 @@ def maximise(model: Model, *, reml: bool) -> FitValues:
     variances = Variances(covariances_from_factors(factor.lambdas, sigma), sigma)
     singular = _singular_terms(model, found.x)
     notes = _say(model, found, singular)
-    if model.aliasing.aliased:
-        notes.append(_aliased(model))
     sd, cor, residual = intervals(problem.moments, model, variances, singular, reml=reml)
     estimate = estimate_at(model, factor, variances, sd, cor, residual)
     return FitValues(
@@ -99,6 +105,30 @@ def maximise(model: Model, *, reml: bool) -> FitValues:
         scalars=_criteria(model, problem, found, bool(singular)),
         notes=tuple(notes),
     )
+
+
+def _require_residual(problem: Problem, unit: Floats) -> None:
+    """Refuse an unbounded likelihood: the response lies in the column space of [X Z].
+
+    The penalised residual sum of squares at a very large Lambda is that of least squares on
+    [X Z], up to about 1/LARGE². A response that X alone fits leaves only rounding in y'y.
+    """
+    model, m = problem.model, problem.moments
+    if model.sigma_known:
+        return
+    y = model.design.y - model.design.rows.offset
+    total = float(np.sum(model.precision_weights * y**2))
+    left = float(m.rr[-1, -1])
+    text = "the response exactly" if left <= 1e-20 * total else ""
+    if not text and model.terms:
+        identity = _join(model, lambda t: t.structure.theta_start(len(t.columns)))
+        residual = float(problem.factor((LARGE * identity * unit)[None]).rho2[0])
+        text = "with their random effects the response exactly" if residual < 1e-10 * left else ""
+    if text:
+        raise IdentifiabilityError(
+            f"The fixed effects fit {text}: no residual is left, and the likelihood is unbounded",
+            hint="Leave out the term that determines the response",
+        )
 
 
 def _units(model: Model) -> Floats:
@@ -119,7 +149,7 @@ def _join(model: Model, part: Callable[[Term], Floats]) -> Floats:
 def _search(problem: Problem, unit: Floats, lower: Floats) -> Minimum:
     """From the best of a few starts of different size."""
     identity = _join(problem.model, lambda t: t.structure.theta_start(len(t.columns)))
-    sizes = np.array([1.0, 0.3, 3.0, 0.1])
+    sizes = 10.0 ** np.array([0.0, -0.5, 0.5, -1.0, 1.0, 2.0, 3.0, 4.0])
     starts = sizes[:, None] * identity
     values = problem(starts * unit)
     best = starts[int(np.nanargmin(np.where(np.isfinite(values), values, np.inf)))]
@@ -140,7 +170,7 @@ def _say(model: Model, found: Minimum, singular: tuple[int, ...]) -> list[str]:
     notes = []
     if not found.converged:
         text = "The optimiser did not reach a maximum of the likelihood; don't trust this fit."
-        notes.append(warn(text, ConvergenceWarning, stacklevel=6))
+        notes.append(warn(text, ConvergenceWarning))
     for i in singular:
         term = model.terms[i]
         what = "a variance is zero" if len(term.columns) == 1 else "its covariance is singular"
@@ -148,13 +178,8 @@ def _say(model: Model, found: Minimum, singular: tuple[int, ...]) -> list[str]:
             f"Singular fit: for ({', '.join(term.coefs)} | {term.group}) {what}. The estimate lies "
             "on the boundary; standard errors of its parameters don't exist there."
         )
-        notes.append(warn(text, SingularWarning, stacklevel=6))
+        notes.append(warn(text, SingularWarning))
     return notes
-
-
-def _aliased(model: Model) -> str:
-    names = ", ".join(model.aliasing.aliased)
-    return f"Aliased fixed columns were left out: {names}."
 
 
 def _criteria(model: Model, problem: Problem, found: Minimum, singular: bool) -> dict[str, float]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import inspect
 import logging
 import warnings
 from collections.abc import Iterator, Mapping
@@ -13,13 +14,15 @@ import numpy as np
 import xarray as xr
 
 from bayeslmm.engines.base import Engine
-from bayeslmm.errors import ConvergenceWarning, MethodError, warn
+from bayeslmm.engines.posteriors import improper
+from bayeslmm.errors import ConvergenceWarning, MethodError, is_finite, nearest, warn
 from bayeslmm.fit.tree import SAMPLE, FitValues, tree_of
 from bayeslmm.graph import hierarchical
 from bayeslmm.model import Model
 from bayeslmm.model.names import group_names
 
 SAMPLERS = {"nutpie": "nutpie", "pymc": "pymc", "numpyro": "numpyro", "blackjax": "blackjax"}
+EXTRAS = ("nutpie", "numpyro")
 RHAT_LIMIT = 1.01  # Vehtari et al., 2021, Bayesian Analysis 16(2)
 
 
@@ -30,7 +33,7 @@ class Nuts(Engine):
     open_options: ClassVar[bool] = True
 
     def refuse(self, model: Model) -> str | None:
-        return None
+        return improper(model)
 
     def fit(
         self,
@@ -44,6 +47,7 @@ class Nuts(Engine):
         target_accept: float = 0.9,
         parametrisation: str | Mapping[str, str] = "auto",
         progress: bool = False,
+        marginal: bool = False,
         **options: Any,
     ) -> FitValues:
         """Sample.
@@ -62,12 +66,18 @@ class Nuts(Engine):
             As in `to_pymc`.
         progress : bool
             Show the sampler's own progress.
+        marginal : bool
+            Reserved: integrating (beta, u) out inside PyMC is not part of this version.
         options : Any
             Handed on to `pymc.sample`.
         """
         import pymc as pm
 
+        if marginal:
+            hint = "method='exact' integrates (beta, u) out without PyMC"
+            raise MethodError("marginal=True is not available in this version", hint=hint)
         name = _sampler(sampler)
+        _check_sampling(tune, target_accept, options)
         with hierarchical(model, parametrisation), _quiet():
             tree = pm.sample(
                 draws,
@@ -87,14 +97,36 @@ class Nuts(Engine):
         return FitValues("nuts", whole, scalars, (f"Sampled by {name}.", *notes))
 
 
+def _check_sampling(tune: int, target_accept: float, options: Mapping[str, Any]) -> None:
+    """Refuse what the sampler would only trip over after it has compiled."""
+    import pymc as pm
+
+    if not isinstance(tune, int | np.integer) or tune < 0:
+        raise MethodError(
+            "tune must be a whole number of steps", got=repr(tune), allowed="0 or more"
+        )
+    if not is_finite(target_accept) or not 0 < target_accept < 1:
+        raise MethodError(
+            "target_accept is a probability", got=repr(target_accept), allowed="(0, 1)"
+        )
+    parameters = inspect.signature(pm.sample).parameters.values()
+    known = [p.name for p in parameters if p.kind is not p.VAR_KEYWORD]
+    for option in options:
+        if option not in known:
+            raise MethodError(
+                f"Method 'nuts' has no option {option!r}", hint=nearest(option, ["sampler", *known])
+            )
+
+
 def _sampler(name: str | None) -> str:
     if name is None:
         return "nutpie" if importlib.util.find_spec("nutpie") else "pymc"
     if name not in SAMPLERS:
         raise MethodError(f"Unknown sampler {name!r}", allowed=list(SAMPLERS))
     if importlib.util.find_spec(SAMPLERS[name]) is None:
+        wanted = f"'bayeslmm[{name}]'" if name in EXTRAS else name
         raise MethodError(
-            f"Sampler {name!r} is not installed", hint=f"pip install 'bayeslmm[{name}]' brings it"
+            f"Sampler {name!r} is not installed", hint=f"pip install {wanted} brings it"
         )
     return name
 
@@ -122,7 +154,7 @@ def _contract_variables(model: Model, posterior: xr.Dataset) -> xr.Dataset:
         names.append("sigma")
     out = posterior[names].transpose(*SAMPLE, ...).astype(np.float64)
     out = out.drop_vars([c for c in out.coords if c not in out.dims])
-    coords: dict[str, Any] = {"coef": list(model.design.coefs)}
+    coords: dict[str, Any] = {"coef": [model.design.coefs[i] for i in model.columns]}
     for g in group_names(model):
         coords |= g.coords()
     out.attrs = {}
@@ -156,11 +188,11 @@ def _convergence(posterior: xr.Dataset, stats: xr.Dataset) -> tuple[dict[str, fl
             f"{divergences} of {posterior['beta'][..., 0].size} draws diverged: parts of the "
             "posterior may be missed. Raise target_accept, or use method='exact' where it serves."
         )
-        notes.append(warn(text, ConvergenceWarning, stacklevel=5))
+        notes.append(warn(text, ConvergenceWarning))
     if worst > RHAT_LIMIT:
         text = (
             f"The chains disagree: the largest R-hat is {worst:.3f}, and should be below "
             f"{RHAT_LIMIT}. Take more draws."
         )
-        notes.append(warn(text, ConvergenceWarning, stacklevel=5))
+        notes.append(warn(text, ConvergenceWarning))
     return {"divergences": float(divergences), "max_rhat": worst}, notes

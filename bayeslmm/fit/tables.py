@@ -83,16 +83,16 @@ def varcorr(model: Model, tree: xr.DataTree) -> pd.DataFrame:
 
 def _varcorr_rows(model: Model, tree: xr.DataTree) -> Iterator[tuple[object, ...]]:
     for g in group_names(model):
-        for name, values in zip(g.coefs, _parameter(tree, g.sd), strict=True):
-            yield (g.group, "sd", name, "", *values)
+        for name, values in zip(g.coefs, parameter(tree, g.sd), strict=True):
+            yield (g.shown, "sd", name, "", *values)
         if g.pairs:
-            for (i, j), values in zip(g.pairs, _parameter(tree, g.cor), strict=True):
-                yield (g.group, "cor", g.coefs[i], g.coefs[j], *values)
+            for (i, j), values in zip(g.pairs, parameter(tree, g.cor), strict=True):
+                yield (g.shown, "cor", g.coefs[i], g.coefs[j], *values)
     if not model.sigma_known:
-        yield ("Residual", "sd", "", "", *_parameter(tree, "sigma").reshape(4))
+        yield ("Residual", "sd", "", "", *parameter(tree, "sigma").reshape(4))
 
 
-def _parameter(tree: xr.DataTree, name: str) -> Floats:
+def parameter(tree: xr.DataTree, name: str) -> Floats:
     """The four numbers of a variance parameter, shape (..., 4)."""
     if "estimate" in tree:
         e = tree["estimate"].dataset
@@ -108,7 +108,7 @@ def summarise(draws: xr.DataArray) -> Floats:
 
 def summarise_array(draws: Floats) -> Floats:
     """`summarise` for a plain array with chain and draw leading."""
-    values = draws.reshape(-1, *draws.shape[2:])
+    values = draws.reshape(draws.shape[0] * draws.shape[1], *draws.shape[2:])
     tail = (1 - LEVEL) / 2
     lower, upper = np.quantile(values, [tail, 1 - tail], axis=0)
     return np.stack([values.mean(axis=0), values.std(axis=0, ddof=1), lower, upper], axis=-1)
@@ -150,7 +150,7 @@ def _by_level(g: GroupNames, values: Floats) -> pd.DataFrame:
     frame = pd.DataFrame(values.reshape(-1, 4), columns=COLUMNS)
     frame.insert(0, "coef", np.tile(np.array(g.coefs, dtype=object), len(g.levels)))
     frame.insert(0, "level", np.repeat(np.asarray(g.levels, dtype=object), k))
-    frame.insert(0, "group", g.group)
+    frame.insert(0, "group", g.shown)
     return frame
 
 

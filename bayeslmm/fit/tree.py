@@ -11,7 +11,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from bayeslmm.model import Model
-from bayeslmm.model.names import GroupNames, group_names
+from bayeslmm.model.names import GroupNames, group_names, response_name
 
 Floats = NDArray[np.float64]
 SAMPLE = ("chain", "draw")
@@ -44,12 +44,15 @@ class Draws:
 
     Attributes
     ----------
+    columns : ndarray of intp, shape (p,)
+        Which of the design's fixed columns beta has.
     beta : ndarray, shape (C, D, p)
     u, sd : tuple of ndarray, shapes (C, D, J, k) and (C, D, k), by block
     cor : tuple of ndarray, shape (C, D, pairs), by block
     sigma : ndarray, shape (C, D), or None where it is known
     """
 
+    columns: NDArray[np.intp]
     beta: Floats
     u: tuple[Floats, ...]
     sd: tuple[Floats, ...]
@@ -63,7 +66,7 @@ def posterior_dataset(model: Model, draws: Draws) -> xr.Dataset:
     coords: dict[str, Any] = {
         "chain": np.arange(draws.beta.shape[0]),
         "draw": np.arange(draws.beta.shape[1]),
-        "coef": list(model.design.coefs),
+        "coef": [model.design.coefs[i] for i in draws.columns],
     }
     for g, u, sd, cor in zip(group_names(model), draws.u, draws.sd, draws.cor, strict=True):
         out |= _group_variables(g, SAMPLE, u, sd, cor)
@@ -125,10 +128,10 @@ class Estimate:
 def estimate_dataset(model: Model, e: Estimate) -> xr.Dataset:
     """Estimates under the names of the contract, without chain and draw."""
     coefs = [model.design.coefs[i] for i in e.columns]
-    coords: dict[str, Any] = {"coef": coefs, "coef_": coefs}
-    out: dict[str, Any] = {"beta": (("coef",), e.beta), "beta_cov": (("coef", "coef_"), e.beta_cov)}
+    coords: dict[str, Any] = {"coef": coefs, "coef2": coefs}
+    out: dict[str, Any] = {"beta": (("coef",), e.beta), "beta_cov": (("coef", "coef2"), e.beta_cov)}
     for i, g in enumerate(group_names(model)):
-        level, other = (g.label, g.coef_dim), f"{g.coef_dim}_"
+        level, other = (g.label, g.coef_dim), f"{g.coef_dim}2"
         out[g.u] = (level, e.u[i])
         out[f"{g.u}_cov"] = ((*level, other), e.u_cov[i])
         out[f"{g.u}_cov_given_beta"] = ((*level, other), e.u_cov_given_beta[i])
@@ -160,9 +163,9 @@ def sample_stats_dataset(
 
 
 def observed_dataset(model: Model) -> xr.Dataset:
-    """The response, under its own name, by row."""
+    """The response by row."""
     return xr.Dataset(
-        {model.design.formula.response: (("row",), model.design.y)},
+        {response_name(model): (("row",), model.design.y)},
         coords={"row": np.arange(model.design.n)},
     )
 

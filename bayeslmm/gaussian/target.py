@@ -141,7 +141,5 @@ class Target:
 
 def target(model: Model) -> Target:
     """The marginal posterior of a model, every prior of beta a scale mixture of normals."""
-    rows = prior_rows(model)
-    columns = model.aliasing.kept if rows.n_flat else tuple(range(model.design.p))
-    kept = PriorRows(rows.rows[:, list(columns)], rows.location, rows.scale, rows.nu)
-    return Target(model, moments(model, columns), kept)
+    rows = prior_rows(model).on(model.columns)
+    return Target(model, moments(model, model.columns), rows)

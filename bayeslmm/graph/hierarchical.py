@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,7 @@ from bayeslmm.errors import MethodError
 from bayeslmm.graph.numbers import f64
 from bayeslmm.graph.priors import correlation_cholesky, scalar, vector
 from bayeslmm.model import Model, Term
-from bayeslmm.model.names import GroupNames, group_names
+from bayeslmm.model.names import GroupNames, group_names, response_name
 
 PARAMETRISATIONS = ("auto", "noncentred", "centred")
 
@@ -65,9 +65,10 @@ def _choices(
 
 
 def _coords(model: Model, names: tuple[GroupNames, ...]) -> dict[str, Any]:
-    coords: dict[str, Any] = {"row": np.flatnonzero(model.used), "coef": list(model.design.coefs)}
-    slopes = [key[5:-1] for key in model.priors if key.startswith("beta[")]
-    if slopes and len(slopes) < len(model.design.coefs):
+    coefs = [model.design.coefs[i] for i in model.columns]
+    coords: dict[str, Any] = {"row": np.flatnonzero(model.used), "coef": coefs}
+    slopes = [coef for coef in coefs if coef != "Intercept"]
+    if slopes and len(slopes) < len(coefs):
         coords["slope"] = slopes
     for g in names:
         coords |= g.coords()
@@ -80,23 +81,24 @@ def _fixed(model: Model) -> Any:
     import pytensor.tensor as pt
 
     design, priors = model.design, model.priors
-    X = pm.Data("X", f64(design.X[model.used]), dims=("row", "coef"))
+    columns = list(model.columns)
+    coefs = [design.coefs[i] for i in columns]
+    X = pm.Data("X", f64(design.X[model.used][:, columns]), dims=("row", "coef"))
     offset = design.rows.offset[model.used]
     mean: Any = pm.Data("offset", f64(offset), dims="row") if np.any(offset) else f64(0.0)
-    slopes = [prior for key, prior in priors.items() if key.startswith("beta[")]
-    intercept = next((k for k in ("Intercept", "Intercept_centred") if k in priors), None)
-    if intercept is None:
+    slopes = [priors[f"beta[{coef}]"] for coef in coefs if coef != "Intercept"]
+    if "Intercept" not in coefs:
         return mean if not slopes else mean + X @ vector("beta", slopes, "coef", positive=False)
-    at_zero = scalar(intercept, priors[intercept], positive=False)
-    where = design.coefs.index("Intercept")
+    key = "Intercept" if "Intercept" in priors else "Intercept_centred"
+    at_zero = scalar(key, priors[key], positive=False)
+    where = coefs.index("Intercept")
+    parts = at_zero[None]
     if slopes:
         slope = vector("slope_effect", slopes, "slope", positive=False)
-        if intercept == "Intercept_centred":
-            means = np.delete(design.X.mean(axis=0), where)
+        if key == "Intercept_centred":
+            means = np.delete(design.X[:, columns].mean(axis=0), where)
             at_zero = at_zero - pt.dot(f64(means), slope)
         parts = pt.concatenate([slope[:where], at_zero[None], slope[where:]])
-    else:
-        parts = at_zero[None]
     return mean + X @ pm.Deterministic("beta", parts, dims="coef")
 
 
@@ -183,7 +185,9 @@ def _response(model: Model, mean: Any) -> None:
     import pytensor.tensor as pt
 
     used = model.used
-    name = _free_name(model.design.formula.response, pm.modelcontext(None).named_vars)
+    name = response_name(model)
+    while name in pm.modelcontext(None).named_vars:
+        name += "_"
     y = pm.Data(f"{name}_data", f64(model.design.y[used]), dims="row")
     if model.sigma_known:
         scale: Any = pm.Data("known_sd", f64(model.design.extras["known_sd"][used]), dims="row")
@@ -193,10 +197,3 @@ def _response(model: Model, mean: Any) -> None:
             weights = pm.Data("weights", f64(model.design.extras["weights"][used]), dims="row")
             scale = scale / pt.sqrt(weights)
     pm.Normal(name, mean, scale, observed=y, dims="row")
-
-
-def _free_name(name: str, taken: Container[str]) -> str:
-    """The response's name, with a trailing ``_`` where one of ours has it."""
-    while name in taken or name == "sigma":
-        name += "_"
-    return name

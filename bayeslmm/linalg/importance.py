@@ -25,11 +25,13 @@ from bayeslmm.linalg.differences import Batched, gradient, hessian
 Floats = NDArray[np.float64]
 COMPONENTS = 6
 LEAST_SHARE = 0.02
-GUARD_SHARE = 0.1
-GUARD_WIDTH = 1.7
+GUARD_SHARE = 0.15
+GUARD_WIDTH = 2.0
 GUARD_NU = 4.0
 NU = 15.0
-WARP = 2.5
+WARP = 1.75
+LEAST_ROUNDS = 4
+GAIN = 1.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +156,7 @@ def sample(
     rng: np.random.Generator,
     *,
     size: int,
-    rounds: int = 5,
+    rounds: int = 15,
     round_size: int = 2000,
 ) -> Weighted:
     """A weighted sample of a log density.
@@ -169,7 +171,7 @@ def sample(
     size : int
         Draws in the final set.
     rounds, round_size : int
-        Adaptation.
+        Adaptation: at most so many rounds, fewer where another one would gain little.
     """
     location, spread = mode(f, start)
     scale = np.sqrt(np.diag(spread))
@@ -179,8 +181,13 @@ def sample(
         return f(warp.forward(x)) + warp.log_slope(x)
 
     proposal = _first(spread / np.outer(scale, scale), rng)
+    reached = [0.0]
     for _ in range(rounds):
-        proposal = _adapt(proposal, weigh(warped, proposal, rng, round_size))
+        trial = weigh(warped, proposal, rng, round_size)
+        reached.append(trial.efficiency)
+        if len(reached) > LEAST_ROUNDS and max(reached[-2:]) < GAIN * max(reached[:-2]):
+            break
+        proposal = _adapt(proposal, trial)
     found = weigh(warped, proposal, rng, size)
     return Weighted(warp.forward(found.points), found.log_weights)
 
@@ -188,7 +195,8 @@ def sample(
 def weigh(f: Batched, proposal: StudentProposal, rng: np.random.Generator, size: int) -> Weighted:
     """Independent draws of a proposal with their log weights."""
     points = proposal.draw(rng, size)
-    return Weighted(points, f(points) - proposal.log_density(points))
+    with np.errstate(over="ignore"):  # a point far out is of no weight, whatever overflows there
+        return Weighted(points, f(points) - proposal.log_density(points))
 
 
 def resample(found: Weighted, rng: np.random.Generator, size: int) -> NDArray[np.intp]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -63,7 +62,7 @@ def build(spec: Specification, data: Any, extras: Mapping[str, Column] | None = 
     if family.has_sigma and not sigma_known and design.n <= design.p:
         notes.append(warn(f"{design.n} rows for {design.p} fixed coefficients", DataWarning))
     model = Model(spec, design, family, priors, alias, findings)
-    notes += [warn(text, DataWarning, stacklevel=5) for text in renamed(model)]
+    notes += [warn(text, DataWarning) for text in renamed(model)]
     return replace(model, notes=tuple(notes))
 
 
@@ -136,16 +135,16 @@ def _column_scales(columns: NDArray[np.float64]) -> NDArray[np.float64]:
 def _rank_findings(aliased: Mapping[str, Mapping[str, float]]) -> list[Finding]:
     out = []
     for name, combination in aliased.items():
-        terms = " + ".join(f"{value:g} {other}" for other, value in combination.items())
-        out.append(
-            Finding(
-                f"Fixed column {name!r} is a combination of others: {terms or '0'}. It is aliased."
-            )
+        terms = " + ".join(f"{value:g} {other}" for other, value in combination.items()) or "0"
+        text = (
+            f"Fixed column {name!r} is aliased, it equals {terms}: ml, reml and fits with flat "
+            "coefficients leave it out."
         )
+        out.append(Finding(text))
     return out
 
 
 def _say(findings: tuple[Finding, ...]) -> list[str]:
     for finding in findings:
-        warnings.warn(finding.text, IdentifiabilityWarning, stacklevel=5)
+        warn(finding.text, IdentifiabilityWarning)
     return [finding.text for finding in findings]

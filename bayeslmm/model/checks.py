@@ -25,10 +25,10 @@ def _levels(block: RandomBlock, n: int, sigma_known: bool) -> list[Finding]:
     if block.n_levels == 1:
         text = (
             f"Factor {block.group!r} has one level ({block.levels[0]}): the variance between "
-            "levels can't be told from the fixed effects. Use a proper prior (method 'exact' or "
-            "'nuts'), or leave the term out."
+            "levels can't be told from the fixed effects, and only a proper prior makes up for it. "
+            "Leave the term out, or give the level as a fixed effect."
         )
-        return [Finding(text, LIKELIHOOD)]
+        return [Finding(text, LIKELIHOOD, (block.group,))]
     out = []
     for part in block.parts:
         k = len(part.columns)
@@ -37,10 +37,10 @@ def _levels(block: RandomBlock, n: int, sigma_known: bool) -> list[Finding]:
             what = "one row per level" if block.n_levels == n else f"{block.n_levels * k} effects"
             text = (
                 f"Term ({names} | {block.group}) has {what} for {n} rows: its variance and the "
-                "residual variance are not identified apart. Give known_sd, drop a coefficient, or "
-                "use proper priors (method 'exact' or 'nuts')."
+                "residual variance are not identified apart, and only proper priors tell them. "
+                "Give known_sd, or drop a coefficient."
             )
-            out.append(Finding(text, LIKELIHOOD))
+            out.append(Finding(text, LIKELIHOOD, (block.group,)))
     return out
 
 
@@ -86,7 +86,7 @@ def _inside_fixed(block: RandomBlock, design: Design) -> list[Finding]:
                 f"The random {coef!r} by {block.group!r} lies inside the fixed effects: REML can't "
                 "tell its variance (ML puts it at zero). Leave it out of one of the two parts."
             )
-            out.append(Finding(text, frozenset({"reml"})))
+            out.append(Finding(text, frozenset({"reml"}), (block.group,)))
     return out
 
 
@@ -108,5 +108,5 @@ def _same_partition(design: Design) -> list[Finding]:
                     f"Factors {a.group!r} and {b.group!r} cut the rows into the same groups: the "
                     f"variances of {', '.join(shared)} are only known as a sum. Keep one of them."
                 )
-                out.append(Finding(text, LIKELIHOOD))
+                out.append(Finding(text, LIKELIHOOD, (a.group, b.group)))
     return out

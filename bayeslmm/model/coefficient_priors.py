@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bayeslmm.model.types import Model
+from bayeslmm.model.types import Model, is_coefficient
 from bayeslmm.priors import NormalMixture
 
 Floats = NDArray[np.float64]
@@ -37,6 +38,12 @@ class PriorRows:
         """How many coefficients are flat."""
         return int(self.rows.shape[1] - self.rows.shape[0])
 
+    def on(self, columns: Sequence[int]) -> PriorRows:
+        """The rows over some of the columns; a statement about none of them goes."""
+        rows = self.rows[:, list(columns)]
+        kept = np.any(rows != 0, axis=1)
+        return PriorRows(rows[kept], self.location[kept], self.scale[kept], self.nu[kept])
+
     @property
     def heavy(self) -> NDArray[np.intp]:
         """The rows that are scale mixtures: one more unknown each."""
@@ -48,7 +55,7 @@ def unreachable(model: Model) -> list[str]:
     return [
         key
         for key in model.priors
-        if _coefficient(key) and model.priors[key].normal_mixture() is None
+        if is_coefficient(key) and model.priors[key].normal_mixture() is None
     ]
 
 
@@ -57,7 +64,7 @@ def prior_rows(model: Model) -> PriorRows:
     coefs = model.design.coefs
     rows, mixtures = [], []
     for key, prior in model.priors.items():
-        if not _coefficient(key):
+        if not is_coefficient(key):
             continue
         mixture = prior.normal_mixture()
         assert mixture is not None, "engines refuse such priors first"
@@ -73,10 +80,6 @@ def isotropic(p: int, kappa: float) -> PriorRows:
     if kappa == 0:
         return _stack([], [], p)
     return _stack(list(np.eye(p)), [NormalMixture(0.0, kappa**-0.5, np.inf)] * p, p)
-
-
-def _coefficient(key: str) -> bool:
-    return key.startswith("beta[") or key in ("Intercept", "Intercept_centred")
 
 
 def _row(key: str, model: Model, coefs: tuple[str, ...]) -> Floats:

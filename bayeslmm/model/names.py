@@ -15,7 +15,7 @@ RESERVED = frozenset(
         "chain",
         "draw",
         "coef",
-        "coef_",
+        "coef2",
         "beta",
         "sigma",
         "sd",
@@ -24,6 +24,7 @@ RESERVED = frozenset(
         "row",
         "residual_par",
         "category",
+        "Residual",
     }
 )
 
@@ -35,7 +36,7 @@ class GroupNames:
     Attributes
     ----------
     group : str
-        As the user calls it; what tables show.
+        As the user calls it.
     label : str
         As the tree calls it: a trailing ``_`` where the name collides with one of ours,
         and no ``/``, which files can't hold.
@@ -50,6 +51,11 @@ class GroupNames:
     levels: NDArray[Any]
     coefs: tuple[str, ...]
     pairs: tuple[tuple[int, int], ...]
+
+    @property
+    def shown(self) -> str:
+        """What tables call it: the user's name, but for ``Residual``, which is ours."""
+        return self.label if self.group == "Residual" else self.group
 
     @property
     def u(self) -> str:
@@ -85,13 +91,13 @@ class GroupNames:
 
 def group_names(model: Model) -> tuple[GroupNames, ...]:
     """Names of every grouping factor, in the order of the design's blocks."""
-    taken = set(RESERVED) | {f"{b.group}_coef" for b in model.design.blocks}
+    taken = set(RESERVED)
     out = []
     for index, block in enumerate(model.design.blocks):
         label = block.group.replace("/", "_")
-        while label in taken:
+        while taken & _claimed(label):
             label += "_"
-        taken.add(label)
+        taken |= _claimed(label)
         pairs = tuple(
             (term.columns[i], term.columns[j])
             for term in model.terms
@@ -103,10 +109,26 @@ def group_names(model: Model) -> tuple[GroupNames, ...]:
     return tuple(out)
 
 
+def _claimed(label: str) -> set[str]:
+    """The names of dimensions and variables that a factor of this label has."""
+    dims = {label, f"{label}_coef", f"{label}_coef2", f"{label}_pair"}
+    return dims | {f"{kind}_{label}" for kind in ("u", "sd", "cor")}
+
+
+def response_name(model: Model) -> str:
+    """What the response is called in trees and graphs: its text, unless that is taken."""
+    taken = set(RESERVED).union(*(_claimed(g.label) for g in group_names(model)))
+    name = model.design.formula.response.replace("/", "_")
+    while name in taken:
+        name += "_"
+    return name
+
+
 def renamed(model: Model) -> list[str]:
     """A sentence for each factor whose name had to change."""
     return [
-        f"Factor {g.group!r} is called {g.label!r} in the tree: its own name is taken."
+        f"Factor {g.group!r} is called {g.label!r} in the tree: "
+        + ("a file can't hold a '/'." if "/" in g.group else "its own name is taken.")
         for g in group_names(model)
         if g.label != g.group
     ]

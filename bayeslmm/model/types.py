@@ -94,10 +94,13 @@ class Finding:
         What, where, and what to do.
     fatal : frozenset of str
         The methods that must refuse because of it.
+    groups : tuple of str
+        The factors whose variances it is about.
     """
 
     text: str
     fatal: frozenset[str] = frozenset()
+    groups: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -155,6 +158,15 @@ class Model:
         """Rows that are in the likelihood: those of positive weight, shape (n,)."""
         return self.precision_weights > 0
 
+    @cached_property
+    def columns(self) -> tuple[int, ...]:
+        """Fixed columns of a posterior under the model's priors: aliased ones are left out
+        where any coefficient is flat, and stay where all priors are proper."""
+        flat = any(
+            not prior.is_proper() for key, prior in self.priors.items() if is_coefficient(key)
+        )
+        return self.aliasing.kept if flat else tuple(range(self.design.p))
+
     @property
     def n(self) -> int:
         """Rows in the likelihood."""
@@ -165,6 +177,9 @@ class Model:
         """Free parameters of the random effects, and sigma where it is estimated."""
         return sum(t.n_parameters for t in self.terms) + (not self.sigma_known)
 
+    def __repr__(self) -> str:
+        return f"Model({str(self.design.formula)!r}, {self.n} rows)"
+
     def describe(self) -> dict[str, Any]:
         """The specification as JSON-ready values, priors resolved."""
         return {
@@ -174,6 +189,11 @@ class Model:
             "missing": self.spec.missing,
             "priors": prior_texts(self.priors),
         }
+
+
+def is_coefficient(key: str) -> bool:
+    """Whether a prior's key is of a fixed effect."""
+    return key.startswith("beta[") or key in ("Intercept", "Intercept_centred")
 
 
 def prior_texts(priors: Mapping[str, Prior]) -> dict[str, str]:

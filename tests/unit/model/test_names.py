@@ -18,7 +18,7 @@ def frame(group: str) -> pd.DataFrame:
 
 @pytest.mark.parametrize("group", sorted(RESERVED))
 def test_a_factor_named_as_one_of_ours_gets_an_underscore(group: str) -> None:
-    """Said, and noted once; tables keep the user's name."""
+    """Said, and noted once; tables keep the user's name, but for the residual's."""
     with pytest.warns(bl.errors.DataWarning, match="is called"):
         model = bl.Model(f"y ~ x + (x | {group})", frame(group))
     label = f"{group}_" if f"{group}_" not in RESERVED else f"{group}__"
@@ -26,7 +26,8 @@ def test_a_factor_named_as_one_of_ours_gets_an_underscore(group: str) -> None:
     posterior, estimate = fit.tree["posterior"].dataset, fit.tree["estimate"].dataset
     assert posterior[f"u_{label}"].dims == ("chain", "draw", label, f"{label}_coef")
     assert f"cor_{label}" in estimate
-    assert set(fit.ranef()["group"]) == set(fit.varcorr()["group"]) - {"Residual"} == {group}
+    shown = label if group == "Residual" else group
+    assert set(fit.ranef()["group"]) == set(fit.varcorr()["group"]) - {"Residual"} == {shown}
     assert fit.predict(effects=[group]).shape == (30, 4)
     assert sum(f"'{group}' is called '{label}'" in note for note in fit.notes) == 1
 
