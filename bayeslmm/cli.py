@@ -21,7 +21,7 @@ from bayeslmm.api import Fit, Model
 from bayeslmm.api.show import format_number
 from bayeslmm.compare import agreement, compare_fits, say_agreement
 from bayeslmm.engines import ENGINES
-from bayeslmm.errors import BayeslmmError, BayeslmmWarning
+from bayeslmm.errors import BayeslmmError, BayeslmmWarning, FileError
 from bayeslmm.gallery import list_models, load_model, read_model
 from bayeslmm.plots import plot_fitted, plot_ranef, plot_shrinkage
 
@@ -32,10 +32,8 @@ DEMO_LABELS = {"reml": "REML/BLUP", "conjugate": "closed form", "exact": "exact"
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--debug", is_flag=True, help="Show the whole trace of an error.")
 @click.version_option(package_name="bayeslmm")
-@click.pass_context
-def cli(context: click.Context, debug: bool) -> None:
+def cli(debug: bool) -> None:
     """Mixed models seen as REML/BLUP, closed-form, exact and PyMC posteriors."""
-    context.obj = debug
 
 
 @cli.command()
@@ -45,6 +43,7 @@ def cli(context: click.Context, debug: bool) -> None:
 def demo(out: Path, seed: int) -> None:
     """Sleepstudy by all four methods, side by side, with pictures."""
     console = _console()
+    _make_folder(out)
     model = load_model("sleepstudy")
     console.print(
         f"[bold]{model.formula}[/bold]  (18 drivers, 10 days without enough sleep each)\n"
@@ -75,6 +74,13 @@ def _demo_fits(console: Console, model: Model, seed: int) -> dict[str, Fit]:
 def _console() -> Console:
     """A terminal's own width; wide enough for the tables where output goes to a file."""
     return Console(width=None if sys.stdout.isatty() else FILE_WIDTH)
+
+
+def _make_folder(path: Path) -> None:
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise FileError(f"Results can't go to {str(path)!r}", got=error.strerror) from error
 
 
 @contextmanager
@@ -123,7 +129,6 @@ def _write_pictures(console: Console, model: Model, fits: dict[str, Fit], out: P
         "fitted": plot_fitted(model, shown),
         "ranef": plot_ranef(fits["exact"]),
     }
-    out.mkdir(parents=True, exist_ok=True)
     for name, figure in pictures.items():
         figure.savefig(out / f"{name}.png", dpi=150)
     paths = ", ".join(str(out / f"{name}.png") for name in pictures)
@@ -154,6 +159,8 @@ def fit(
     Method conjugate is fitted at REML's variances.
     """
     console = _console()
+    if out is not None:
+        _make_folder(out)  # before the work, not after it
     model = load_model(model_file, variant)
     options: dict[str, Any] = {"seed": seed, "draws": draws, "chains": chains}
     if method == "conjugate":
@@ -170,7 +177,6 @@ def fit(
 
 
 def _write_fit(result: Fit, out: Path) -> None:
-    out.mkdir(parents=True, exist_ok=True)
     result.save(out / "fit.nc")
     result.fixef().to_csv(out / "fixef.csv")
     result.ranef().to_csv(out / "ranef.csv", index=False)
@@ -190,7 +196,9 @@ def list_command() -> None:
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line: exit 0 when all went well, 1 with one line for an error of ours,
     2 for a wrong call."""
-    debug = "--debug" in (sys.argv[1:] if arguments is None else arguments)
+    given = sys.argv[1:] if arguments is None else list(arguments)
+    debug = "--debug" in given
+    given = [word for word in given if word != "--debug"]  # before or after the command
     console = Console(stderr=True)
     try:
         with warnings.catch_warnings():
@@ -199,7 +207,7 @@ def main(arguments: list[str] | None = None) -> None:
             warnings.showwarning = lambda message, *_, **__: console.print(
                 f"note: {message}", style="yellow", highlight=False, markup=False, soft_wrap=True
             )
-            cli.main(args=arguments, standalone_mode=False)
+            cli.main(args=given, prog_name="bayeslmm", standalone_mode=False)
     except click.exceptions.Abort:
         raise SystemExit(130) from None
     except click.ClickException as error:
