@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayeslmm.gaussian.moments import Moments
-from bayeslmm.linalg.batched import cholesky, log_diagonal, solve_lower, solve_upper
+from bayeslmm.linalg.batched import cholesky, congruence, log_diagonal, solve_lower, solve_upper
 
 Floats = NDArray[np.float64]
 
@@ -125,9 +125,11 @@ def factorise(
     if m.eliminated is None:
         empty = np.zeros((size, *m.zz.shape))
         return Factor(m, lambdas, empty, np.zeros((size, *m.zr.shape)), cholesky(corner))
-    lam = lambdas[m.eliminated][:, None]
-    levels = cholesky(lam.swapaxes(-1, -2) @ m.zz @ lam + np.eye(m.zz.shape[-1]))
-    border = lam.swapaxes(-1, -2) @ m.zr
+    lam = lambdas[m.eliminated]
+    levels = cholesky(congruence(lam, m.zz) + np.eye(m.zz.shape[-1]))
+    n_levels, k, width = m.zr.shape
+    rows = lam.swapaxes(1, 2) @ m.zr.swapaxes(0, 1).reshape(k, n_levels * width)
+    border = rows.reshape(size, k, n_levels, width).swapaxes(1, 2)
     _scale_rest(border, m, lambdas)
     border = solve_lower(levels, border)
     stacked = border.reshape(size, -1, border.shape[-1])

@@ -8,8 +8,13 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 
 
+SMALL = 4  # up to this size a loop over columns beats one LAPACK call a matrix
+
+
 def cholesky(a: Floats) -> Floats:
     """Lower Cholesky factors of a batch, shape (..., m, m); NaN where a matrix has none."""
+    if a.shape[-1] <= SMALL:
+        return _small_cholesky(a)
     try:
         return np.linalg.cholesky(a)
     except np.linalg.LinAlgError:
@@ -21,6 +26,31 @@ def cholesky(a: Floats) -> Floats:
             except np.linalg.LinAlgError:
                 continue
         return out.reshape(a.shape)
+
+
+def _small_cholesky(a: Floats) -> Floats:
+    out = np.zeros(a.shape)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        for j in range(a.shape[-1]):
+            row = out[..., j, :j]
+            pivot = a[..., j, j] - np.sum(row**2, axis=-1)
+            out[..., j, j] = np.sqrt(np.where(pivot > 0, pivot, np.nan))
+            for i in range(j + 1, a.shape[-1]):
+                rest = a[..., i, j] - np.sum(out[..., i, :j] * row, axis=-1)
+                out[..., i, j] = rest / out[..., j, j]
+    out[np.isnan(out[..., -1, -1])] = np.nan  # a pivot's NaN has gone on to the last one
+    return out
+
+
+def congruence(lam: Floats, a: Floats) -> Floats:
+    """`lam' a lam` for every pair of a batch: (S, k, k) and (J, k, k) to (S, J, k, k).
+
+    One product with the Kronecker square of lam a point, instead of one a pair.
+    """
+    k = lam.shape[-1]
+    square = np.einsum("sia,sjb->sabij", lam, lam).reshape(len(lam), k * k, k * k)
+    flat = square @ a.reshape(len(a), k * k).T
+    return flat.swapaxes(1, 2).reshape(len(lam), len(a), k, k)
 
 
 def solve_lower(factor: Floats, b: Floats) -> Floats:

@@ -74,6 +74,7 @@ def test_exact_on_sleepstudy_needs_no_fall_back(gallery_fit):
     fit = gallery_fit("sleepstudy", "exact", seed=1)
     stats = fit.tree["sample_stats"].attrs
     assert stats["pareto_k"] < 0.7
+    assert stats["efficiency"] > 0.35
     assert stats["efficiency"] > 0.5
     assert stats["importance_ess"] > 2500
     assert fit.notes == ()
@@ -83,6 +84,7 @@ def test_exact_on_sleepstudy_needs_no_fall_back(gallery_fit):
 def test_importance_weights_are_reliable_on_the_gallery(name, gallery_fit):
     stats = gallery_fit(name, "exact", seed=1).tree["sample_stats"].attrs
     assert stats["pareto_k"] < 0.7
+    assert stats["efficiency"] > 0.35
 
 
 def test_the_same_seed_gives_the_same_draws(gallery_model):
