@@ -23,6 +23,7 @@ from bayeslmm.fit.tree import (
     sample_stats_dataset,
     tree_of,
 )
+from bayeslmm.gaussian.equations import batches
 from bayeslmm.gaussian.target import Target, target
 from bayeslmm.linalg.importance import Weighted, resample, sample
 from bayeslmm.model import Model, unreachable
@@ -77,7 +78,8 @@ def _draw(
 ) -> tuple[Draws, NDArray[np.intp]]:
     picked = resample(found, rng, shape[0] * shape[1])
     pieces = [
-        _effects(density, found.points[picked[part]], rng) for part in density.chunks(len(picked))
+        _effects(density, found.points[picked[part]], rng)
+        for part in batches(density.moments, len(picked))
     ]
 
     def join(parts: list[Floats]) -> Floats:

@@ -19,7 +19,7 @@ from bayeslmm.errors import (
     warn,
 )
 from bayeslmm.fit.tree import FitValues, estimate_dataset, tree_of
-from bayeslmm.gaussian.equations import Factor, factorise
+from bayeslmm.gaussian.equations import Factor, batches, factorise
 from bayeslmm.gaussian.likelihood import deviance, profiled_sigma2
 from bayeslmm.gaussian.moments import Moments, moments
 from bayeslmm.gaussian.variances import (
@@ -62,8 +62,11 @@ class Problem:
         return profiled_sigma2(factor, reml=self.reml)
 
     def __call__(self, theta: Floats) -> Floats:
-        factor = self.factor(theta)
-        return deviance(factor, self.sigma2(factor), reml=self.reml)
+        values = []
+        for part in batches(self.moments, len(theta)):
+            factor = self.factor(theta[part])
+            values.append(deviance(factor, self.sigma2(factor), reml=self.reml))
+        return np.concatenate(values)
 
 
 def refuse(model: Model, method: str) -> str | None:

@@ -23,6 +23,7 @@ from bayeslmm.gaussian.moments import Moments
 from bayeslmm.linalg.batched import cholesky, congruence, log_diagonal, solve_lower, solve_upper
 
 Floats = NDArray[np.float64]
+BATCH = 4_000_000  # numbers in the factors of one batch
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +90,12 @@ class Factor:
     def rho2(self) -> Floats:
         """rho², the penalised residual sum of squares, shape (S,)."""
         return np.asarray(self.schur[:, -1, -1] ** 2)
+
+
+def batches(m: Moments, size: int) -> list[slice]:
+    """Slices of S = `size` points, each of which is factored within a bound on memory."""
+    step = max(1, BATCH // max(1, m.zr.size + m.rr.size))
+    return [slice(i, i + step) for i in range(0, size, step)]
 
 
 def factorise(

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
-from bayeslmm.gaussian.equations import Effects, Factor, factorise
+from bayeslmm.gaussian.equations import Effects, Factor, batches, factorise
 from bayeslmm.gaussian.likelihood import marginal_deviance
 from bayeslmm.gaussian.moments import Moments, moments
 from bayeslmm.gaussian.posterior import draw, normal_prior
@@ -21,7 +21,6 @@ from bayeslmm.gaussian.variances import PsiPoint, Variances, read_psi, write_psi
 from bayeslmm.model import Model, PriorRows, prior_rows
 
 Floats = NDArray[np.float64]
-CHUNK = 4_000_000  # numbers in the border of one batch: bounds memory, not results
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,17 +85,10 @@ class Target:
         """log p(y, psi), shape (S,); −inf outside the domain."""
         out = np.full(len(psi), -np.inf)
         ok = np.flatnonzero(np.all(np.abs(psi) < 200, axis=1))
-        for part in self.chunks(len(ok)):
+        for part in batches(self.moments, len(ok)):
             values = self.at(psi[ok[part]]).log_density
             out[ok[part]] = np.where(np.isfinite(values), values, -np.inf)
         return out
-
-    def chunks(self, size: int) -> list[slice]:
-        """Slices of a batch that keep one factorisation within the memory bound."""
-        m = self.moments
-        width = max(1, m.zr.size + m.rr.size)
-        step = max(1, CHUNK // width)
-        return [slice(i, i + step) for i in range(0, size, step)]
 
     def at(self, psi: Floats) -> Point:
         """The factored equations and the density at psi, shape (S, dimension)."""
