@@ -89,12 +89,6 @@ class Model:
             spec, data, {"weights": weights, "offset": offset, "known_sd": known_sd}
         )
 
-    @classmethod
-    def _of(cls, inner: Resolved) -> Model:
-        out = cls.__new__(cls)
-        out._inner = inner
-        return out
-
     @property
     def resolved(self) -> Resolved:
         """The inner, frozen model: design, priors as numbers, findings."""

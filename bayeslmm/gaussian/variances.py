@@ -30,10 +30,6 @@ class Variances:
     covariances: tuple[Floats, ...]
     sigma: Floats
 
-    def at(self, index: int) -> Variances:
-        """One of the points, S = 1."""
-        return Variances(tuple(c[index, None] for c in self.covariances), self.sigma[index, None])
-
 
 def theta_slices(model: Model) -> list[slice]:
     """Where each term's parameters stand in theta or psi."""
