@@ -427,7 +427,7 @@ METHODS = [
     bad("uniform slope in exact", MethodError, "uniform(-5, 5)", "beta[x]", "'nuts' takes it")(
         lambda _: model(priors={"beta[x]": "uniform(-5, 5)"}).fit("exact")
     ),
-    bad("factor with one level in reml", IdentifiabilityError, "'one'", "one level", "proper prior")(
+    bad("factor with one level in reml", IdentifiabilityError, "'one'", "one level", "proper")(
         lambda _: model("y ~ x + (1 | one)").fit("reml")
     ),
     bad("factor with one level in ml", IdentifiabilityError, "'one'", "one level")(
