@@ -147,6 +147,9 @@ def _quiet() -> Iterator[None]:
 
 def _contract_variables(model: Model, posterior: xr.Dataset) -> xr.Dataset:
     """The variables of the contract, in its order and dtype, without the sampler's own."""
+    if "beta" not in posterior:  # a model without fixed effects
+        shape = (posterior.sizes["chain"], posterior.sizes["draw"], 0)
+        posterior = posterior.assign(beta=((*SAMPLE, "coef"), np.empty(shape)))
     names = ["beta"]
     for g in group_names(model):
         names += [g.u, g.sd, *([g.cor] if g.pairs else [])]
@@ -180,13 +183,15 @@ def _convergence(posterior: xr.Dataset, stats: xr.Dataset) -> tuple[dict[str, fl
     import arviz_stats
 
     divergences = int(stats["diverging"].sum()) if "diverging" in stats else 0
-    rhat = arviz_stats.rhat(posterior)
+    filled = [name for name, value in posterior.data_vars.items() if value.size]
+    rhat = arviz_stats.rhat(posterior[filled])
     worst = float(max(np.nanmax(value.values) for value in rhat.data_vars.values()))
     notes = []
     if divergences:
+        total = posterior.sizes["chain"] * posterior.sizes["draw"]
         text = (
-            f"{divergences} of {posterior['beta'][..., 0].size} draws diverged: parts of the "
-            "posterior may be missed. Raise target_accept, or use method='exact' where it serves."
+            f"{divergences} of {total} draws diverged: parts of the posterior may be missed. Raise "
+            "target_accept, or use method='exact' where it serves."
         )
         notes.append(warn(text, ConvergenceWarning))
     if worst > RHAT_LIMIT:

@@ -92,6 +92,15 @@ def test_a_model_without_fixed_effects_is_fitted(data):
         assert "0 fixed coefficients" in str(fit)
 
 
+@pytest.mark.slow
+def test_nuts_takes_a_model_without_fixed_effects(data):
+    model = bl.Model("Reaction ~ 0 + (1 | Subject)", data)
+    with pytest.warns(bl.errors.ConvergenceWarning):  # far too few draws
+        fit = model.fit("nuts", seed=1, draws=50, tune=100)
+    assert fit.fixef().empty
+    assert fit.varcorr().estimate.iloc[0] > 100
+
+
 @pytest.mark.parametrize("response", ["row", "sigma", "X", "I(Reaction / 10)"])
 def test_any_response_name_makes_a_tree_and_a_graph(response, data):
     renamed = data.assign(row=data["Reaction"], sigma=data["Reaction"], X=data["Reaction"])
