@@ -33,7 +33,6 @@ def hierarchical(model: Model, parametrisation: str | Mapping[str, str] = "auto"
         standard deviations, correlations, effects and sigma; deterministics under the names
         of a fit's tree. Data in ``pm.Data``, dims and coords on everything.
     """
-
     import pymc as pm
 
     names = group_names(model)

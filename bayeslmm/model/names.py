@@ -24,6 +24,10 @@ RESERVED = frozenset(
         "row",
         "residual_par",
         "category",
+        "slope",
+        "X",
+        "known_sd",
+        "weights",
         "Residual",
     }
 )

@@ -8,21 +8,6 @@ import bayeslmm as bl
 
 
 @pytest.fixture(scope="session")
-def sleepstudy() -> bl.Model:
-    return bl.load_model("sleepstudy")
-
-
-@pytest.fixture(scope="session")
-def reml(sleepstudy: bl.Model) -> bl.Fit:
-    return sleepstudy.fit("reml")
-
-
-@pytest.fixture(scope="session")
-def exact(sleepstudy: bl.Model) -> bl.Fit:
-    return sleepstudy.fit("exact", seed=1)
-
-
-@pytest.fixture(scope="session")
 def dyestuff2() -> tuple[bl.Model, bl.Fit]:
     model = bl.load_model("dyestuff2")
     with pytest.warns(bl.errors.SingularWarning):

@@ -29,6 +29,7 @@ def test_a_factor_named_as_one_of_ours_gets_an_underscore(group: str) -> None:
     shown = label if group == "Residual" else group
     assert set(fit.ranef()["group"]) == set(fit.varcorr()["group"]) - {"Residual"} == {shown}
     assert fit.predict(effects=[group]).shape == (30, 4)
+    assert list(model.to_pymc().coords[label]) == sorted("abcdef")
     assert sum(f"'{group}' is called '{label}'" in note for note in fit.notes) == 1
 
 

@@ -24,21 +24,6 @@ def figures(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def sleepstudy() -> bl.Model:
-    return bl.load_model("sleepstudy")
-
-
-@pytest.fixture(scope="session")
-def reml(sleepstudy: bl.Model) -> bl.Fit:
-    return sleepstudy.fit("reml")
-
-
-@pytest.fixture(scope="session")
-def exact(sleepstudy: bl.Model) -> bl.Fit:
-    return sleepstudy.fit("exact", seed=1)
-
-
-@pytest.fixture(scope="session")
 def wide() -> tuple[bl.Model, bl.Fit]:
     """A fit with more levels than any picture can hold."""
     data = bl.load_dataset("sleepstudy")
