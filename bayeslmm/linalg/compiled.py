@@ -1,0 +1,102 @@
+"""How kernels are compiled, announced and run over many points.
+
+Compiled code is kept on disk (beside the package, or in the user's cache where that can't be
+written), so that only the first process on a machine compiles. Kernels release the
+interpreter's lock and touch only their own points, so that points are spread over threads and
+every result is the same whatever the number of threads.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
+from functools import cache
+from itertools import pairwise
+from typing import Any
+
+import numba
+from numba.core import event
+from threadpoolctl import ThreadpoolController
+
+PACKAGE = __name__.partition(".")[0]
+MESSAGE = "bayeslmm: compiling numerical kernels for this machine (once, some seconds) …"
+
+#: Decorator of a kernel: plain arrays in and out, no Python objects.
+kernel: Callable[[Any], Any] = numba.njit(cache=True, nogil=True, error_model="numpy")
+
+#: The same where sums may be reordered, which lets the compiler use vector instructions.
+vector_kernel: Callable[[Any], Any] = numba.njit(
+    cache=True, nogil=True, error_model="numpy", fastmath={"reassoc", "contract", "nsz"}
+)
+
+
+class _Announce(event.Listener):
+    """Say once a process that kernels are being compiled; loading them from disk is silent."""
+
+    def __init__(self) -> None:
+        self.said = False
+
+    def on_start(self, event: Any) -> None:
+        function = event.data["dispatcher"].py_func
+        if not self.said and function.__module__.partition(".")[0] == PACKAGE:
+            self.said = True
+            print(MESSAGE, file=sys.stderr, flush=True)
+
+    def on_end(self, event: Any) -> None:
+        pass
+
+
+event.register("numba:compile", _Announce())  # type: ignore[no-untyped-call]
+
+
+def threads() -> int:
+    """How many threads a sweep uses: the cores this process may run on."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@cache
+def _pool(size: int) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(size, thread_name_prefix="bayeslmm")
+
+
+@cache
+def _controller() -> ThreadpoolController:
+    """The controller of BLAS's own threads, made once (it looks through all libraries)."""
+    return ThreadpoolController()
+
+
+def one_blas_thread(wanted: bool = True) -> AbstractContextManager[object]:
+    """Keep BLAS to one thread: where points have threads, or a matrix is too small for more.
+
+    Threads of BLAS wait for each other busily; whatever else runs on the machine can make many
+    of them slower by far than one.
+    """
+    return _controller().limit(limits=1) if wanted else nullcontext()
+
+
+def sweep(task: Callable[[int, int], object], size: int, least: int = 1) -> None:
+    """Run `task(start, stop)` over slices of `range(size)`, on all threads.
+
+    Parameters
+    ----------
+    task : callable
+        Works on its points alone, most of the time without the interpreter's lock.
+    size : int
+    least : int
+        Fewer points than this aren't worth a thread of their own.
+    """
+    count = max(1, min(threads(), size // max(1, least)))
+    if count == 1:
+        task(0, size)
+        return
+    # More slices than threads, so that none waits long for another; this thread works too.
+    slices = min(4 * count, size // max(1, least))
+    edges = [size * i // slices for i in range(slices + 1)]
+    parts = [(a, b) for a, b in pairwise(edges) if b > a]
+    waiting = [_pool(count).submit(task, a, b) for a, b in parts[1:]]
+    task(*parts[0])
+    for done in waiting:
+        done.result()
