@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from bayeslmm.errors import FitError
 from bayeslmm.fit import FitValues
 from bayeslmm.fit.contrasts import contrast, vcov
 from bayeslmm.model import Model as Resolved
-from bayeslmm.predict import predict
+from bayeslmm.predict import draw_ranef, predict
 
 
 class Fit:
@@ -76,6 +76,29 @@ class Fit:
                 hint="They belong to 'ml', 'reml' and 'conjugate'",
             )
         return fitting.ranef(self._model, self.tree, given_beta=given_beta)
+
+    def draw_ranef(
+        self, group: str, levels: Sequence[object] | None = None, seed: int | None = None
+    ) -> xr.DataArray:
+        """Posterior draws of a factor's effects, dims (chain, draw, level, coef).
+
+        Parameters
+        ----------
+        group : str
+            The grouping factor.
+        levels : sequence, optional
+            The levels wanted; all where not given.
+        seed : int, optional
+            For effects whose draws the fit didn't keep (see `memory` of method 'exact').
+
+        Raises
+        ------
+        FitError
+            A fit without draws.
+        MethodError, LevelError
+            An unknown factor or level.
+        """
+        return draw_ranef(self._model, self.tree, group, levels, seed)
 
     def coef(self) -> pd.DataFrame:
         """Each level's own coefficients, beta + u, with cov(beta, u) counted."""

@@ -20,8 +20,7 @@ from numpy.typing import NDArray
 
 from bayeslmm.design import aliasing
 from bayeslmm.engines.given import given_variances
-from bayeslmm.gaussian.equations import factorise
-from bayeslmm.gaussian.moments import moments
+from bayeslmm.gaussian.equations import equations
 from bayeslmm.gaussian.posterior import covariance
 from bayeslmm.gaussian.variances import Variances, lambdas_from_covariances
 from bayeslmm.model import Model
@@ -81,8 +80,8 @@ def reliability(model: Model, tree: xr.DataTree, index: int) -> Floats:
 
 
 def _variance_left(model: Model, at: Variances, index: int) -> Floats:
-    m = moments(model, tuple(model.aliasing.kept))
-    factor = factorise(m, lambdas_from_covariances(at))
+    system = equations(model, tuple(model.aliasing.kept))
+    factor = system.at(lambdas_from_covariances(system.moments.coordinates, at))
     left = covariance(factor, float(at.sigma[0] ** 2)).u_given_beta[index]
     return np.asarray(np.einsum("jaa->ja", left))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bayeslmm.fit.tree import Estimate, Interval
-from bayeslmm.gaussian.equations import Factor, solve
+from bayeslmm.gaussian.equations import FactorPoint, solve
 from bayeslmm.gaussian.posterior import covariance
 from bayeslmm.gaussian.variances import Variances
 from bayeslmm.model import Model
@@ -11,7 +11,7 @@ from bayeslmm.model import Model
 
 def estimate_at(
     model: Model,
-    factor: Factor,
+    factor: FactorPoint,
     variances: Variances,
     sd: tuple[Interval, ...],
     cor: tuple[Interval, ...],
@@ -23,7 +23,7 @@ def estimate_at(
     Parameters
     ----------
     model : Model
-    factor : Factor
+    factor : FactorPoint
     variances : Variances
         Where the equations were factored.
     sd, cor, sigma : Interval
@@ -34,7 +34,7 @@ def estimate_at(
     effects = solve(factor)
     cov = covariance(factor, float(variances.sigma[0] ** 2) * inflation)
     return Estimate(
-        columns=factor.moments.columns,
+        columns=factor.equations.moments.columns,
         beta=effects.beta[0],
         beta_cov=cov.beta,
         u=tuple(u[0] for u in effects.u),

@@ -29,8 +29,7 @@ from bayeslmm.fit.tree import (
     posterior_dataset,
     tree_of,
 )
-from bayeslmm.gaussian.equations import Factor, factorise
-from bayeslmm.gaussian.moments import moments
+from bayeslmm.gaussian.equations import FactorPoint, equations
 from bayeslmm.gaussian.posterior import draw, normal_prior
 from bayeslmm.gaussian.variances import Variances, lambdas_from_covariances
 from bayeslmm.model import Model, PriorRows, isotropic, prior_rows, unreachable
@@ -87,11 +86,12 @@ class Conjugate(Engine):
         _check_sigma2_prior(sigma2_prior, relative)
         rows = _rows(model, kappa, relative)
         columns = model.aliasing.kept if rows.n_flat else tuple(range(model.design.p))
-        m = moments(model, columns)
+        system = equations(model, columns)
+        about = system.moments.coordinates
         kept = rows.on(columns)
-        prior = normal_prior(kept, m.shift, None, 1)
+        prior = normal_prior(kept, about, None, 1)
         sigma2 = np.ones(1) if relative else at.sigma**2
-        factor = factorise(m, lambdas_from_covariances(at), sigma2, prior)
+        factor = system.at(lambdas_from_covariances(about, at), sigma2, prior)
         rng = np.random.default_rng(seed)
         shape = (chains, draws)
         if relative:
@@ -146,7 +146,11 @@ def _given(value: Floats) -> Interval:
 
 
 def _gaussian(
-    model: Model, factor: Factor, at: Variances, rng: np.random.Generator, shape: tuple[int, int]
+    model: Model,
+    factor: FactorPoint,
+    at: Variances,
+    rng: np.random.Generator,
+    shape: tuple[int, int],
 ) -> FitValues:
     scales = [
         sds_and_correlations(c[0], g)
@@ -165,7 +169,7 @@ def _gaussian(
 
 def _student(
     model: Model,
-    factor: Factor,
+    factor: FactorPoint,
     relative: Variances,
     n_flat: int,
     prior: tuple[float, float],
@@ -173,7 +177,7 @@ def _student(
     shape: tuple[int, int],
 ) -> FitValues:
     """sigma² | y ~ IG(a_n, b_n); (beta, u) | y is t on 2 a_n degrees of freedom."""
-    m = factor.moments
+    m = factor.equations.moments
     a = prior[0] + 0.5 * (m.n - n_flat)
     b = prior[1] + 0.5 * float(factor.rho2[0])
     if not (a > 0 and b > 0):
@@ -208,7 +212,7 @@ def _inverse_gamma_root(a: float, b: float) -> Interval:
 
 
 def _draws(
-    model: Model, factor: Factor, at: Variances, sigma: Floats, rng: np.random.Generator
+    model: Model, factor: FactorPoint, at: Variances, sigma: Floats, rng: np.random.Generator
 ) -> Draws:
     """Independent joint draws of (beta, u) at one Lambda and many sigma, shape (C, D)."""
     effects = draw(factor, sigma.reshape(-1) ** 2, rng)
@@ -219,7 +223,7 @@ def _draws(
         sd.append(ratio[..., None] * one_sd)
         cor.append(np.broadcast_to(one_cor, (*sigma.shape, len(one_cor))))
     return Draws(
-        columns=factor.moments.columns,
+        columns=factor.equations.moments.columns,
         beta=effects.beta.reshape(*sigma.shape, -1),
         u=tuple(u.reshape(*sigma.shape, *u.shape[1:]) for u in effects.u),
         sd=tuple(sd),

@@ -1,36 +1,37 @@
-"""Method ``exact``: the full posterior without a Markov chain.
+"""Method ``exact``: the full posterior without a Markov chain over its effects.
 
 (beta, u) are integrated out in closed form; the few variance parameters are drawn by adapted
-importance sampling, and (beta, u) exactly given each of them.
+importance sampling, and (beta, u) exactly given each of them. Where importance sampling fails
+or the variance parameters are many, NUTS draws them from the same density.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bayeslmm.engines.base import Engine
+from bayeslmm.engines.chain import ChainStats, sample_chain
+from bayeslmm.engines.exact_draws import collect
 from bayeslmm.engines.posteriors import improper
-from bayeslmm.errors import ConvergenceWarning, warn
-from bayeslmm.fit.covariances import sds_and_correlations
-from bayeslmm.fit.tree import (
-    Draws,
-    FitValues,
-    posterior_dataset,
-    sample_stats_dataset,
-    tree_of,
-)
-from bayeslmm.gaussian.equations import batches
+from bayeslmm.errors import ConvergenceWarning, MethodError, is_finite, warn
+from bayeslmm.fit.tree import FitValues, sample_stats_dataset, tree_of
 from bayeslmm.gaussian.target import Target, target
 from bayeslmm.linalg.importance import Weighted, resample, sample
+from bayeslmm.linalg.mode import find_mode
 from bayeslmm.model import Model, unreachable
-from bayeslmm.model.names import group_names
 
 Floats = NDArray[np.float64]
 KHAT_LIMIT = 0.7  # Vehtari et al., 2024, JMLR 25(72): importance sampling is reliable below
+KHAT_DOUBT, LEAST_EFFICIENCY = 0.6, 0.45  # where the proposal is learnt anew with more draws
+RHAT_LIMIT = 1.01  # Vehtari et al., 2021, Bayesian Analysis 16(2)
+TUNE = 500
+MOST = 20  # variance parameters that importance sampling is asked to draw
+WORK = 8.0  # seconds of one core that the final weighted set may take, by count
+CHEAP = 2e-5  # seconds of an evaluation, below which calls cost more
+LEAST_SHARE, MOST_SHARE = 0.5, 2.5  # of the final set, in draws
 
 
 class Exact(Engine):
@@ -50,19 +51,61 @@ class Exact(Engine):
         return improper(model)
 
     def fit(
-        self, model: Model, *, seed: int | None, draws: int, chains: int, **options: Any
+        self,
+        model: Model,
+        *,
+        seed: int | None,
+        draws: int,
+        chains: int,
+        memory: float = 1.0,
+        **options: Any,
     ) -> FitValues:
-        rng = np.random.default_rng(seed)
+        """Fit.
+
+        Parameters
+        ----------
+        model : Model
+        seed, draws, chains : int
+            "Chains" are labels here: all draws are independent of each other.
+        memory : float
+            GiB that the draws of u may take. Past it the tree keeps their means and
+            covariances (group ``effects``), and draws are to be had by `Fit.draw_ranef`.
+        options : Any
+            None are known.
+        """
+        if not is_finite(memory) or memory < 0:
+            raise MethodError("memory is a number of GiB", got=repr(memory), allowed="0 or more")
         density = target(model)
-        total = draws * chains
-        found = sample(density, density.start(), rng, size=max(8000, 4 * total))
+        rng = np.random.default_rng(seed)
+        if density.dimension > MOST:
+            reason = f"there are {density.dimension} variance parameters"
+            return _from_chain(density, reason, rng, (chains, draws), memory)
+        found = _weighted(density, rng, draws * chains)
         khat = pareto_k(found)
-        posterior, picked = _draw(density, found, rng, (chains, draws))
-        attributes, notes = _quality(found, khat, total)
-        scalars = _evidence(model, found, khat)
-        stats = sample_stats_dataset({"log_weight": found.log_weights[picked]}, attributes)
-        tree = tree_of(model, posterior=posterior_dataset(model, posterior), sample_stats=stats)
-        return FitValues("exact", tree, scalars | attributes, notes)
+        if khat > KHAT_DOUBT or found.efficiency < LEAST_EFFICIENCY:
+            found = _weighted(density, rng, draws * chains, effort=3)
+            khat = pareto_k(found)
+        if khat < KHAT_LIMIT:
+            return _from_weights(density, found, khat, rng, (chains, draws), memory)
+        reason = f"importance weights were unreliable (Pareto k-hat {khat:.2f})"
+        return _from_chain(density, reason, rng, (chains, draws), memory)
+
+
+def _weighted(density: Target, rng: np.random.Generator, total: int, effort: int = 1) -> Weighted:
+    """The final weighted set: as large as helps, as small as the work allows.
+
+    `effort` multiplies the draws that the proposal learns from.
+    """
+    affordable = int(WORK / density.seconds)
+    size = int(np.clip(affordable, LEAST_SHARE * total, MOST_SHARE * total)) + 1
+    return sample(
+        density,
+        density.start(),
+        rng,
+        size=max(size, 200),
+        round_size=effort * min(1000, max(200, size // 4)),
+        cheap=density.seconds < CHEAP,
+    )
 
 
 def pareto_k(found: Weighted) -> float:
@@ -73,72 +116,72 @@ def pareto_k(found: Weighted) -> float:
     return float(array_stats.psislw(-(finite - finite.max()))[1])
 
 
-def _draw(
-    density: Target, found: Weighted, rng: np.random.Generator, shape: tuple[int, int]
-) -> tuple[Draws, NDArray[np.intp]]:
-    picked = resample(found, rng, shape[0] * shape[1])
-    pieces = [
-        _effects(density, found.points[picked[part]], rng)
-        for part in batches(density.moments, len(picked))
-    ]
-
-    def join(parts: list[Floats]) -> Floats:
-        whole = np.concatenate(parts)
-        return whole.reshape(*shape, *whole.shape[1:])
-
-    blocks = range(len(density.model.design.blocks))
-    draws = Draws(
-        columns=density.moments.columns,
-        beta=join([p.beta for p in pieces]),
-        u=tuple(join([p.u[i] for p in pieces]) for i in blocks),
-        sd=tuple(join([p.sd[i] for p in pieces]) for i in blocks),
-        cor=tuple(join([p.cor[i] for p in pieces]) for i in blocks),
-        sigma=None if density.model.sigma_known else join([p.sigma for p in pieces]),
-    )
-    return draws, picked.reshape(shape)
-
-
-@dataclass(frozen=True, slots=True)
-class _Piece:
-    beta: Floats
-    u: tuple[Floats, ...]
-    sd: tuple[Floats, ...]
-    cor: tuple[Floats, ...]
-    sigma: Floats
-
-
-def _effects(density: Target, psi: Floats, rng: np.random.Generator) -> _Piece:
-    point, effects = density.effects(psi, rng)
-    names = group_names(density.model)
-    scales = [
-        sds_and_correlations(f @ f.swapaxes(1, 2), g)
-        for f, g in zip(point.read.factors, names, strict=True)
-    ]
-    return _Piece(
-        effects.beta,
-        effects.u,
-        tuple(sd for sd, _ in scales),
-        tuple(cor for _, cor in scales),
-        np.sqrt(point.sigma2),
-    )
-
-
-def _quality(found: Weighted, khat: float, total: int) -> tuple[dict[str, float], tuple[str, ...]]:
-    """How far the draws can be trusted: k-hat, efficiency, and an honest effective size."""
+def _from_weights(
+    density: Target,
+    found: Weighted,
+    khat: float,
+    rng: np.random.Generator,
+    shape: tuple[int, int],
+    memory: float,
+) -> FitValues:
+    total = shape[0] * shape[1]
+    picked = np.sort(resample(found, rng, total))
+    gathered = collect(density, found.points[picked], rng, shape, memory)
+    weights = found.log_weights[picked][gathered.order].reshape(shape)
     size = 1 / (1 / total + float(np.sum(found.weights**2)))
     attributes = {"pareto_k": khat, "efficiency": found.efficiency, "importance_ess": size}
-    if khat < KHAT_LIMIT:
-        return attributes, ()
-    text = (
-        f"The importance weights of the variance parameters are unreliable: Pareto k-hat is "
-        f"{khat:.2f}, and should be below {KHAT_LIMIT}. Use method='nuts' for this model."
-    )
-    return attributes, (warn(text, ConvergenceWarning),)
+    stats = sample_stats_dataset({"log_weight": weights}, attributes)
+    tree = tree_of(density.model, sample_stats=stats, **gathered.groups)
+    scalars = attributes | _evidence(density.model, found)
+    return FitValues("exact", tree, scalars, gathered.notes)
 
 
-def _evidence(model: Model, found: Weighted, khat: float) -> dict[str, float]:
-    """Log evidence with its Monte Carlo error, where priors are proper and weights reliable."""
-    if khat >= KHAT_LIMIT or not all(prior.is_proper() for prior in model.priors.values()):
+def _evidence(model: Model, found: Weighted) -> dict[str, float]:
+    """Log evidence with its Monte Carlo error, where priors are proper."""
+    if not all(prior.is_proper() for prior in model.priors.values()):
         return {}
     value, error = found.log_mean
     return {"log_evidence": value, "log_evidence_error": error}
+
+
+def _from_chain(
+    density: Target,
+    reason: str,
+    rng: np.random.Generator,
+    shape: tuple[int, int],
+    memory: float,
+) -> FitValues:
+    """The variance parameters by NUTS on the same density; no evidence."""
+    mode = find_mode(density, density.start())
+    psi, chain = sample_chain(
+        density, mode.x, mode.covariance, draws=shape[1], chains=shape[0], tune=TUNE,
+        seed=int(rng.integers(2**31)),
+    )  # fmt: skip
+    gathered = collect(density, psi.reshape(-1, psi.shape[-1]), rng, shape, memory, shuffle=False)
+    said = (
+        f"The variance parameters were drawn by NUTS, (beta, u) integrated out: {reason}. "
+        "There is no evidence by this road."
+    )
+    notes = [said, *gathered.notes, *_complaints(chain, shape[0] * shape[1])]
+    scalars = {"divergences": float(chain.divergences), "max_rhat": chain.max_rhat}
+    kept: dict[str, NDArray[Any]] = dict(chain.statistics)
+    kept["diverging"] = kept["diverging"].astype(np.int8)  # files hold no booleans
+    tree = tree_of(density.model, sample_stats=sample_stats_dataset(kept, {}), **gathered.groups)
+    return FitValues("exact", tree, scalars, tuple(notes))
+
+
+def _complaints(chain: ChainStats, total: int) -> list[str]:
+    out = []
+    if chain.divergences:
+        text = (
+            f"{chain.divergences} of {total} draws of the variance parameters diverged: parts of "
+            "their posterior may be missed. Give tighter priors."
+        )
+        out.append(warn(text, ConvergenceWarning))
+    if chain.max_rhat > RHAT_LIMIT:
+        text = (
+            f"The chains disagree: the largest R-hat is {chain.max_rhat:.3f}, and should be below "
+            f"{RHAT_LIMIT}. Take more draws."
+        )
+        out.append(warn(text, ConvergenceWarning))
+    return out

@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from bayeslmm.fit.covariances import sds_and_correlations
 from bayeslmm.fit.tables import half_width
 from bayeslmm.fit.tree import Interval
-from bayeslmm.gaussian.equations import factorise
-from bayeslmm.gaussian.likelihood import deviance
-from bayeslmm.gaussian.moments import Moments
-from bayeslmm.gaussian.variances import Variances, read_psi, theta_slices, write_psi
-from bayeslmm.linalg.differences import hessian, jacobian
+from bayeslmm.gaussian.equations import FactorPoint
+from bayeslmm.gaussian.profile import Profile
+from bayeslmm.gaussian.variances import Variances, covariances_from_lambdas, theta_slices
+from bayeslmm.linalg.differences import jacobian
+from bayeslmm.linalg.minimise import Minimum
 from bayeslmm.model import Model
 from bayeslmm.model.names import group_names
 
@@ -23,62 +23,66 @@ Floats = NDArray[np.float64]
 
 
 def intervals(
-    m: Moments, model: Model, at: Variances, singular: tuple[int, ...], *, reml: bool
+    problem: Profile,
+    found: Minimum,
+    factor: FactorPoint,
+    at: Variances,
+    singular: tuple[int, ...],
 ) -> tuple[tuple[Interval, ...], tuple[Interval, ...], Interval | None]:
     """Sds and correlations of every block and sigma, with Wald intervals.
 
     Terms on the boundary have no standard errors (NaN); the others' are taken with those
     terms held where they are.
     """
-    free, psi = _free_coordinates(model, at, singular)
+    model = problem.model
+    held = {j for i in singular for j in range(len(found.x))[theta_slices(model)[i]]}
+    free = np.array([j for j in range(len(found.x)) if j not in held], dtype=np.intp)
+    own = [] if model.sigma_known else [len(found.x)]
+    taken = np.append(free, own).astype(np.intp)
+    information = _information(problem, found, factor)[np.ix_(taken, taken)]
+    point = np.append(found.x, np.log(at.sigma))
 
-    def full(points: Floats) -> tuple[tuple[Floats, ...], Floats]:
-        """Covariances of the blocks and sigma at values of the free coordinates."""
-        whole = np.broadcast_to(psi, (len(points), len(psi))).copy()
-        whole[:, free] = points
-        sigma = np.exp(whole[:, -1]) if not model.sigma_known else np.ones(len(points))
-        read = read_psi(model, whole[:, : len(psi) - (not model.sigma_known)])
-        covs = [f @ f.swapaxes(1, 2) for f in read.factors]
+    def scales(points: Floats) -> Floats:
+        """Log sds, Fisher's z of correlations and log sigma at (x, log sigma), free ones moved."""
+        whole = np.broadcast_to(point, (len(points), len(point))).copy()
+        whole[:, taken] = points
+        sigma = np.exp(whole[:, -1])
+        covs = list(
+            covariances_from_lambdas(
+                problem.equations.moments.coordinates, problem.lambdas(whole[:, :-1]), sigma
+            )
+        )
         for i in singular:
             term = model.terms[i]
             index = np.ix_(range(len(points)), term.columns, term.columns)
             covs[term.block][index] = at.covariances[term.block][
                 np.ix_([0], term.columns, term.columns)
             ]
-        return tuple(covs), sigma
-
-    def minus_two_loglik(points: Floats) -> Floats:
-        covs, sigma = full(points)
-        roots = tuple(_root(c) / sigma[:, None, None] for c in covs)
-        return deviance(factorise(m, roots, sigma**2), sigma**2, reml=reml)
-
-    def scales(points: Floats) -> Floats:
-        covs, sigma = full(points)
         parts = [sds_and_correlations(c, g) for c, g in zip(covs, group_names(model), strict=True)]
         with np.errstate(divide="ignore", invalid="ignore"):
             logs = [np.concatenate([np.log(sd), np.arctanh(cor)], axis=1) for sd, cor in parts]
             return np.concatenate([*logs, np.log(sigma)[:, None]], axis=1)
 
-    x = psi[free]
     with np.errstate(invalid="ignore"):
-        spread = _standard_errors(hessian(minus_two_loglik, x) / 2, jacobian(scales, x))
+        spread = _standard_errors(information, jacobian(scales, point[taken]))
     return _transform_back(model, at, spread)
 
 
-def _free_coordinates(
-    model: Model, at: Variances, singular: tuple[int, ...]
-) -> tuple[NDArray[np.intp], Floats]:
-    psi = write_psi(model, at, floor=1e-8)
-    held = {j for i in singular for j in range(*theta_slices(model)[i].indices(len(psi)))}
-    if not model.sigma_known:
-        psi = np.append(psi, np.log(at.sigma[0]))
-    free = np.array([j for j in range(len(psi)) if j not in held], dtype=np.intp)
-    return free, psi
+def _information(problem: Profile, found: Minimum, factor: FactorPoint) -> Floats:
+    """Observed information of (x, log sigma), shape (d + 1, d + 1).
 
-
-def _root(covariance: Floats) -> Floats:
-    values, vectors = np.linalg.eigh(covariance)
-    return np.asarray(vectors * np.sqrt(np.clip(values, 0.0, None))[:, None, :])
+    With s = log sigma², -2 l = a(x) + nu s + rho²(x) exp(-s); the profile's Hessian is what is
+    left of this one's after s, so it is restored from it.
+    """
+    d = len(found.x)
+    out = np.zeros((d + 1, d + 1))
+    out[:d, :d] = found.hessian
+    if not problem.model.sigma_known:
+        by_rho = problem.chain(factor.slopes()[2]) / problem.sigma2(factor)
+        out[:d, :d] += np.outer(by_rho, by_rho) / problem.degrees
+        out[:d, d] = out[d, :d] = -2 * by_rho
+        out[d, d] = 4 * problem.degrees
+    return out / 2
 
 
 def _standard_errors(information: Floats, slopes: Floats) -> Floats:

@@ -44,6 +44,9 @@ def ranef(model: Model, tree: xr.DataTree, *, given_beta: bool = False) -> pd.Da
             e = tree["estimate"].dataset
             suffix = "_cov_given_beta" if given_beta else "_cov"
             values = _wald(e[g.u].values, _roots(e[g.u + suffix].values), e)
+        elif "effects" in tree:
+            e = tree["effects"].dataset
+            values = _wald(e[g.u].values, _roots(e[f"{g.u}_cov"].values), e)
         else:
             values = summarise(tree["posterior"].dataset[g.u])
         frames.append(_by_level(g, values))
@@ -55,7 +58,12 @@ def coef(model: Model, tree: xr.DataTree) -> pd.DataFrame:
     frames = []
     for g in group_names(model):
         if "estimate" in tree:
-            values = _coef_estimates(tree["estimate"].dataset, g)
+            e = tree["estimate"].dataset
+            values = _coef_estimates(e, g, e["beta"].values, np.diag(e["beta_cov"].values))
+        elif "effects" in tree:
+            e, beta = tree["effects"].dataset, tree["posterior"].dataset["beta"].values
+            flat = beta.reshape(-1, beta.shape[-1])
+            values = _coef_estimates(e, g, flat.mean(axis=0), flat.var(axis=0, ddof=1))
         else:
             posterior = tree["posterior"].dataset
             values = summarise(coef_draws(posterior, g))
@@ -132,7 +140,7 @@ def _roots(covariances: Floats) -> Floats:
     return np.sqrt(np.clip(np.einsum("...ii->...i", covariances), 0.0, None))
 
 
-def _coef_estimates(e: xr.Dataset, g: GroupNames) -> Floats:
+def _coef_estimates(e: xr.Dataset, g: GroupNames, beta: Floats, variance_of: Floats) -> Floats:
     fixed = list(e["coef"].values)
     total = e[g.u].values.copy()
     variance = np.einsum("jaa->ja", e[f"{g.u}_cov"].values).copy()
@@ -140,8 +148,8 @@ def _coef_estimates(e: xr.Dataset, g: GroupNames) -> Floats:
     for c, name in enumerate(g.coefs):
         if name in fixed:
             i = fixed.index(name)
-            total[:, c] += e["beta"].values[i]
-            variance[:, c] += e["beta_cov"].values[i, i] + 2 * cross[:, c, i]
+            total[:, c] += beta[i]
+            variance[:, c] += variance_of[i] + 2 * cross[:, c, i]
     return _wald(total, np.sqrt(np.clip(variance, 0.0, None)), e)
 
 

@@ -11,7 +11,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from bayeslmm.model import Model
-from bayeslmm.model.names import GroupNames, group_names, response_name
+from bayeslmm.model.names import group_names, response_name
 
 Floats = NDArray[np.float64]
 SAMPLE = ("chain", "draw")
@@ -25,7 +25,8 @@ class FitValues:
     ----------
     method : str
     tree : DataTree
-        Groups ``estimate`` and/or ``posterior`` with ``sample_stats``.
+        Groups ``estimate`` and/or ``posterior`` with ``sample_stats``; ``effects`` where the
+        random effects have moments but no draws.
     scalars : dict
         Numbers about the whole fit: ``loglik``, ``n_parameters``, ``converged``, …
     notes : tuple of str
@@ -48,6 +49,7 @@ class Draws:
         Which of the design's fixed columns beta has.
     beta : ndarray, shape (C, D, p)
     u, sd : tuple of ndarray, shapes (C, D, J, k) and (C, D, k), by block
+        u is empty where its draws weren't kept.
     cor : tuple of ndarray, shape (C, D, pairs), by block
     sigma : ndarray, shape (C, D), or None where it is known
     """
@@ -68,24 +70,42 @@ def posterior_dataset(model: Model, draws: Draws) -> xr.Dataset:
         "draw": np.arange(draws.beta.shape[1]),
         "coef": [model.design.coefs[i] for i in draws.columns],
     }
-    for g, u, sd, cor in zip(group_names(model), draws.u, draws.sd, draws.cor, strict=True):
-        out |= _group_variables(g, SAMPLE, u, sd, cor)
+    kept = draws.u if draws.u else [None] * len(draws.sd)
+    for g, u, sd, cor in zip(group_names(model), kept, draws.sd, draws.cor, strict=True):
+        if u is not None:
+            out[g.u] = ((*SAMPLE, g.label, g.coef_dim), u)
+        out[g.sd] = ((*SAMPLE, g.coef_dim), sd)
+        if g.pairs:
+            out[g.cor] = ((*SAMPLE, g.pair_dim), cor)
         coords |= g.coords()
     if draws.sigma is not None:
         out["sigma"] = (SAMPLE, draws.sigma)
-    return xr.Dataset(out, coords)
+    return _dataset(out, coords)
 
 
-def _group_variables(
-    g: GroupNames, lead: tuple[str, ...], u: Floats, sd: Floats, cor: Floats
-) -> dict[str, Any]:
-    out: dict[str, Any] = {
-        g.u: ((*lead, g.label, g.coef_dim), u),
-        g.sd: ((*lead, g.coef_dim), sd),
-    }
-    if g.pairs:
-        out[g.cor] = ((*lead, g.pair_dim), cor)
-    return out
+def effects_dataset(
+    model: Model,
+    columns: NDArray[np.intp],
+    u: tuple[Floats, ...],
+    u_cov: tuple[Floats, ...],
+    u_beta_cov: tuple[Floats, ...],
+) -> xr.Dataset:
+    """Posterior means and covariances of random effects whose draws weren't kept."""
+    coords: dict[str, Any] = {"coef": [model.design.coefs[i] for i in columns]}
+    out: dict[str, Any] = {}
+    for i, g in enumerate(group_names(model)):
+        level, other = (g.label, g.coef_dim), f"{g.coef_dim}2"
+        out[g.u] = (level, u[i])
+        out[f"{g.u}_cov"] = ((*level, other), u_cov[i])
+        out[f"{g.u}_beta_cov"] = ((*level, "coef"), u_beta_cov[i])
+        coords |= g.coords() | {other: list(g.coefs)}
+    return _dataset(out, coords)
+
+
+def _dataset(variables: dict[str, Any], coords: dict[str, Any]) -> xr.Dataset:
+    """A dataset with the coordinates of its variables' own dimensions."""
+    used = {dim for dims, _ in variables.values() for dim in dims}
+    return xr.Dataset(variables, {name: v for name, v in coords.items() if name in used})
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +175,7 @@ def _with_interval(name: str, dims: tuple[str, ...], value: Interval) -> dict[st
 
 
 def sample_stats_dataset(
-    stats: Mapping[str, Floats], attributes: Mapping[str, float]
+    stats: Mapping[str, NDArray[Any]], attributes: Mapping[str, float]
 ) -> xr.Dataset:
     """Per-draw statistics, shape (C, D) each, and numbers about the whole sample."""
     data = {name: (SAMPLE, values) for name, values in stats.items()}

@@ -2,44 +2,49 @@
 
 With `G = sigma² Lambda Lambda'` and `u = Lambda b`, the matrix
 
-    [Lambda'Z'WZ Lambda + I   Lambda'Z'WX   Lambda'Z'Wy]
-    [          .                X'WX + sigma² P   X'Wy + sigma² P m]
-    [          .                    .        y'Wy + sigma² m'P m   ]  =  L L'
+    [Lambda'Z'WZ Lambda + I   Lambda'Z'WX        Lambda'Z'Wy          ]
+    [          .              X'WX + sigma² P    X'Wy + sigma² P m    ]
+    [          .                    .            y'Wy + sigma² m'P m  ]  =  L L'
 
-is factored with the eliminated block first, level by level, then the Schur complement of the
-rest (Henderson, 1953; Bates et al., 2015, J. Stat. Softw. 67(1), sec. 3). G is never inverted,
-so a singular Lambda is as good as any other. Every array has a leading batch axis S: one
-point of the variance parameters each.
+is factored with the random columns first (a solver's work, see `solver`), then what they leave
+of the fixed columns and the response (Henderson, 1953; Bates et al., 2015, J. Stat. Softw.
+67(1), sec. 3). G is never inverted, so a singular Lambda is as good as any other. Arrays have
+a leading batch axis S: one point of the variance parameters each.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bayeslmm.gaussian.moments import Moments
-from bayeslmm.linalg.batched import cholesky, congruence, log_diagonal, solve_lower, solve_upper
+from bayeslmm.gaussian.crossed import crossed
+from bayeslmm.gaussian.moments import Moments, moments
+from bayeslmm.gaussian.single import single
+from bayeslmm.gaussian.solver import Blocks, Point, Reduced, Solver
+from bayeslmm.linalg.batched import cholesky, log_diagonal, solve_upper
+from bayeslmm.model import Model
 
 Floats = NDArray[np.float64]
-BATCH = 4_000_000  # numbers in the factors of one batch
 
 
 @dataclass(frozen=True, slots=True)
 class BetaPrior:
-    """A normal prior of beta in the equations' units, at S points.
+    """A normal prior of the room's beta at S points.
 
     Attributes
     ----------
     precision : ndarray, shape (S, p, p)
         P, in units of one over the response squared.
     linear : ndarray, shape (S, p)
-        P m, with m about the moments' shift.
+        P m.
     constant : ndarray, shape (S,)
         m'P m.
     log_determinant : ndarray, shape (S,)
-        log|P| over its proper rows.
+        log|P| over its proper rows, in the users' coordinates.
     n_proper : int
         Rows that are proper.
     """
@@ -50,109 +55,167 @@ class BetaPrior:
     log_determinant: Floats
     n_proper: int
 
+    def corner(self, sigma2: Floats) -> Floats:
+        """What it adds to the fixed columns' equations, shape (S, m, m)."""
+        size, p = self.linear.shape
+        out = np.empty((size, p + 1, p + 1))
+        out[:, :p, :p] = self.precision
+        out[:, :p, p] = out[:, p, :p] = self.linear
+        out[:, p, p] = self.constant
+        return np.asarray(out * sigma2[:, None, None])
 
-@dataclass(frozen=True, slots=True, eq=False)
+
+@dataclass(frozen=True, eq=False)
+class Equations:
+    """A design's equations, symbolic work done.
+
+    Attributes
+    ----------
+    moments : Moments
+    solver : Solver
+    """
+
+    moments: Moments
+    solver: Solver
+
+    def factor(
+        self,
+        lambdas: Blocks,
+        sigma2: Floats | None = None,
+        prior: BetaPrior | None = None,
+        size: int | None = None,
+    ) -> Factor:
+        """Factor at S points.
+
+        Parameters
+        ----------
+        lambdas : tuple of ndarray, each of shape (S, k, k)
+            Relative factors in the room's coordinates, in the order of the design's blocks.
+        sigma2 : ndarray, shape (S,), optional
+            Residual variances; needed with a prior.
+        prior : BetaPrior, optional
+            None for flat beta.
+        size : int, optional
+            S, where there are no random effects to tell.
+        """
+        if not lambdas:
+            count = size if size is not None else (1 if sigma2 is None else len(sigma2))
+            lambdas = (np.ones((count, 1, 1)),)
+        reduced = self.solver.reduce(lambdas)
+        return Factor(self, lambdas, reduced, _lower(reduced, sigma2, prior))
+
+    def at(
+        self,
+        lambdas: Blocks,
+        sigma2: Floats | None = None,
+        prior: BetaPrior | None = None,
+    ) -> FactorPoint:
+        """Factor at one point, S = 1, for what needs more than values."""
+        point = self.solver.point(tuple(f[0] for f in lambdas) or (np.ones((1, 1)),))
+        lower = _lower(point.reduced, sigma2, prior)
+        return FactorPoint(self, lambdas, point.reduced, lower, point)
+
+
+def equations(model: Model, columns: tuple[int, ...] | None = None) -> Equations:
+    """The equations of a Gaussian model, its rows read once.
+
+    Parameters
+    ----------
+    model : Model
+    columns : tuple of int, optional
+        The fixed columns to take (all, if not given): the unaliased ones for REML.
+    """
+    return system_of(moments(model, columns))
+
+
+def system_of(m: Moments) -> Equations:
+    """The equations of moments, by the solver that their factors need."""
+    return Equations(m, single(m) if len(m.zz) < 2 else crossed(m))
+
+
+def _lower(reduced: Reduced, sigma2: Floats | None, prior: BetaPrior | None) -> Floats:
+    """Cholesky factors of the fixed columns' equations with the response in the last row."""
+    tail = reduced.tail
+    if prior is not None:
+        assert sigma2 is not None
+        tail = tail + prior.corner(sigma2)
+    return cholesky(tail)
+
+
+@dataclass(frozen=True, eq=False)
 class Factor:
     """The factored equations at S points.
 
     Attributes
     ----------
-    moments : Moments
+    equations : Equations
     lambdas : tuple of ndarray, each of shape (S, k, k)
-        Relative factors, in the order of the design's blocks.
-    levels : ndarray, shape (S, J, k, k)
-        Cholesky factors of the eliminated block.
-    border : ndarray, shape (S, J, k, m)
-        `levels⁻¹` times its rows against the rest.
-    schur : ndarray, shape (S, m, m)
-        Cholesky factor of the rest's Schur complement; the last row is the response's.
+        In the room's coordinates.
+    reduced : Reduced
+    lower : ndarray, shape (S, m, m)
+        Cholesky factor of the fixed columns' equations; the last row is the response's.
     """
 
-    moments: Moments
-    lambdas: tuple[Floats, ...]
-    levels: Floats
-    border: Floats
-    schur: Floats
+    equations: Equations
+    lambdas: Blocks
+    reduced: Reduced
+    lower: Floats
 
     @property
     def log_det_z(self) -> Floats:
         """log|L_Z|, shape (S,)."""
-        q = self.moments.q_rest
-        return log_diagonal(self.levels).sum(axis=-1) + log_diagonal(self.schur[:, :q, :q])
+        return self.reduced.log_det
 
     @property
     def log_det_x(self) -> Floats:
-        """log|L_X|, shape (S,)."""
-        q, p = self.moments.q_rest, self.moments.p
-        return log_diagonal(self.schur[:, q : q + p, q : q + p])
+        """log|L_X| for the users' columns, shape (S,)."""
+        return log_diagonal(self.lower[:, :-1, :-1]) - self.equations.moments.coordinates.log_det
 
     @property
     def rho2(self) -> Floats:
         """rho², the penalised residual sum of squares, shape (S,)."""
-        return np.asarray(self.schur[:, -1, -1] ** 2)
+        return np.asarray(self.lower[:, -1, -1] ** 2)
+
+    @cached_property
+    def inner_beta(self) -> Floats:
+        """The solution for beta in the room's coordinates, shape (S, p)."""
+        return solve_upper(self.lower[:, :-1, :-1], self.lower[:, -1, :-1, None])[..., 0]
 
 
-def batches(m: Moments, size: int) -> list[slice]:
-    """Slices of S = `size` points, each of which is factored within a bound on memory."""
-    step = max(1, BATCH // max(1, m.zr.size + m.rr.size))
-    return [slice(i, i + step) for i in range(0, size, step)]
+@dataclass(frozen=True, eq=False)
+class FactorPoint(Factor):
+    """At one point (S = 1), with the random part at hand.
 
-
-def factorise(
-    m: Moments,
-    lambdas: tuple[Floats, ...],
-    sigma2: Floats | None = None,
-    prior: BetaPrior | None = None,
-) -> Factor:
-    """Factor the equations at S points.
-
-    Parameters
+    Attributes
     ----------
-    m : Moments
-    lambdas : tuple of ndarray, each of shape (S, k, k)
-        The relative factor of every block of the design.
-    sigma2 : ndarray, shape (S,), optional
-        Residual variances; needed with a prior.
-    prior : BetaPrior, optional
-        None for flat beta.
+    point : Point
     """
-    size = lambdas[0].shape[0] if lambdas else (1 if sigma2 is None else len(sigma2))
-    corner = np.broadcast_to(m.rr, (size, *m.rr.shape)).copy()
-    _scale_rest(corner, m, lambdas)
-    _scale_rest(corner.swapaxes(1, 2), m, lambdas)
-    diagonal = np.arange(m.q_rest)
-    corner[:, diagonal, diagonal] += 1.0
-    if prior is not None:
-        assert sigma2 is not None
-        q, p = m.q_rest, m.p
-        corner[:, q : q + p, q : q + p] += sigma2[:, None, None] * prior.precision
-        corner[:, q : q + p, -1] += sigma2[:, None] * prior.linear
-        corner[:, -1, q : q + p] += sigma2[:, None] * prior.linear
-        corner[:, -1, -1] += sigma2 * prior.constant
-    if m.eliminated is None:
-        empty = np.zeros((size, *m.zz.shape))
-        return Factor(m, lambdas, empty, np.zeros((size, *m.zr.shape)), cholesky(corner))
-    lam = lambdas[m.eliminated]
-    levels = cholesky(congruence(lam, m.zz) + np.eye(m.zz.shape[-1]))
-    n_levels, k, width = m.zr.shape
-    rows = lam.swapaxes(1, 2) @ m.zr.swapaxes(0, 1).reshape(k, n_levels * width)
-    border = rows.reshape(size, k, n_levels, width).swapaxes(1, 2)
-    _scale_rest(border, m, lambdas)
-    border = solve_lower(levels, border)
-    stacked = border.reshape(size, -1, border.shape[-1])
-    corner -= stacked.swapaxes(-1, -2) @ stacked
-    return Factor(m, lambdas, levels, border, cholesky(corner))
 
+    point: Point
 
-def _scale_rest(a: Floats, m: Moments, lambdas: tuple[Floats, ...]) -> None:
-    """Multiply the rest's random columns (last axis) by their Lambda, in place."""
-    for r in m.rest:
-        lam = lambdas[r.block]
-        view = a[..., r.start : r.stop]
-        split = view.reshape(*view.shape[:-1], r.n_levels, r.n_coefs)
-        extra = split.ndim - 3
-        scaled = split @ lam.reshape(lam.shape[0], *(1,) * extra, *lam.shape[1:])
-        a[..., r.start : r.stop] = scaled.reshape(view.shape)
+    @cached_property
+    def inner_covariance(self) -> Floats:
+        """`(L_X L_X')⁻¹`: the room's beta's covariance over sigma², shape (p, p)."""
+        half = np.linalg.solve(self.lower[0, :-1, :-1], np.eye(self.equations.moments.p))
+        return np.asarray(half.T @ half)
+
+    @property
+    def v(self) -> Floats:
+        """(-beta, 1) in the room's coordinates: what is left of the response, shape (m,)."""
+        return np.append(-self.inner_beta[0], 1.0)
+
+    def slopes(self) -> tuple[Blocks, Blocks, Blocks]:
+        """Derivatives of log|L_Z|, log|L_X| and rho² by block of Lambda, shape (k, k) each.
+
+        beta and u minimise what rho² is the minimum of, so that only the explicit dependence
+        counts: d rho² = <v v', d tail>, and d log|L_X|² = <(L_X L_X')⁻¹, d tail_XX>.
+        """
+        m = len(self.v)
+        weights = np.zeros((2, m, m))
+        weights[0, :-1, :-1] = 0.5 * self.inner_covariance
+        weights[1] = np.outer(self.v, self.v)
+        found = self.point.slopes(weights)
+        return found.log_det, tuple(t[0] for t in found.tails), tuple(t[1] for t in found.tails)
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,33 +233,35 @@ class Effects:
     u: tuple[Floats, ...]
 
 
-def solve(factor: Factor, noise: tuple[Floats, Floats] | None = None) -> Effects:
+def solve(factor: Factor, noise: tuple[Floats, Blocks] | None = None) -> Effects:
     """The solution of the equations, or a joint draw: `(b, beta) = mean + L⁻ᵀ noise`.
 
     Parameters
     ----------
     factor : Factor
-    noise : tuple of ndarray, shapes (S, J, k) and (S, m - 1), optional
-        Standard normals times sigma, for the eliminated levels and the rest. Equations
-        factored at one point serve any number S of draws.
+    noise : tuple, optional
+        Standard normals times sigma: of beta, shape (S, p), and of b by block, shape
+        (S, J, k). Equations factored at one point serve any number S of draws.
     """
-    m = factor.moments
-    target, level_target = factor.schur[:, -1, :-1], factor.border[..., -1]
+    moments_ = factor.equations.moments
+    beta = factor.inner_beta
+    lambdas: Sequence[Floats] = factor.lambdas
     if noise is not None:
-        level_target = level_target + noise[0]
-        target = target + noise[1]
-    rest = solve_upper(factor.schur[:, :-1, :-1], target[..., None])[..., 0]
-    level_target = level_target - np.einsum("sjkm,sm->sjk", factor.border[..., :-1], rest)
-    b = solve_upper(factor.levels, level_target[..., None])[..., 0]
-    u: dict[int, Floats] = {
-        r.block: _times(factor.lambdas[r.block], rest[:, r.start : r.stop], r.n_levels)
-        for r in m.rest
-    }
-    if m.eliminated is not None:
-        u[m.eliminated] = np.einsum("sab,sjb->sja", factor.lambdas[m.eliminated], b)
-    beta = rest[:, m.q_rest :] + m.shift
-    return Effects(beta, tuple(u[i] for i in range(len(u))))
+        count = len(noise[0])
+        lower = np.broadcast_to(factor.lower[:, :-1, :-1], (count, moments_.p, moments_.p))
+        beta = beta + solve_upper(lower, noise[0][..., None])[..., 0]
+        lambdas = [np.broadcast_to(f, (count, *f.shape[1:])) for f in lambdas]
+    users = moments_.coordinates.beta(beta)
+    if not moments_.zz:
+        return Effects(users, ())
+    v = np.concatenate([-beta, np.ones((len(beta), 1))], axis=1)
+    b = factor.equations.solver.draw(tuple(lambdas), v, None if noise is None else noise[1])
+    return Effects(users, outer_effects(moments_, tuple(lambdas), b))
 
 
-def _times(lam: Floats, b: Floats, n_levels: int) -> Floats:
-    return np.einsum("sab,sjb->sja", lam, b.reshape(b.shape[0], n_levels, -1))
+def outer_effects(m: Moments, lambdas: Blocks, b: Blocks) -> Blocks:
+    """u = C Lambda b in the users' coordinates, by block."""
+    return tuple(
+        x @ (C @ lam).swapaxes(-1, -2)
+        for x, C, lam in zip(b, m.coordinates.blocks, lambdas, strict=True)
+    )

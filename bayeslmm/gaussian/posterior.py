@@ -1,8 +1,8 @@
 """Mean, covariance and draws of (beta, u) at given variances, from one factorisation.
 
-`Var(b, beta | y) = sigma² M⁻¹`, `M` the leading block of the equations. Only the parts that
-anybody asks for are formed: the rest's inverse, and for each eliminated level its own block
-and its covariance with the rest.
+`Var(b, beta | y) = sigma² M⁻¹`, M the leading block of the equations. Only the parts that
+anybody asks for are formed: each level's own block by the inverse on the pattern of the
+factors, and its covariance with beta. No dense inverse of the random part is ever made.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from bayeslmm.gaussian.equations import BetaPrior, Effects, Factor, solve
+from bayeslmm.gaussian.coordinates import Coordinates
+from bayeslmm.gaussian.equations import BetaPrior, Effects, Factor, FactorPoint, solve
 from bayeslmm.linalg.batched import solve_lower, solve_upper
 from bayeslmm.model import PriorRows
 
@@ -20,15 +21,15 @@ Floats = NDArray[np.float64]
 
 
 def normal_prior(
-    rows: PriorRows, shift: Floats, precision_factor: Floats | None, size: int
+    rows: PriorRows, about: Coordinates, precision_factor: Floats | None, size: int
 ) -> BetaPrior:
-    """The prior rows as precision and linear term at S points.
+    """The prior rows as precision and linear term at S points, for the room's beta.
 
     Parameters
     ----------
     rows : PriorRows
-    shift : ndarray, shape (p,)
-        The moments' shift, which the locations are taken about.
+    about : Coordinates
+        With beta = T beta~ + shift, a row r'beta ~ N(l, s²) is r'T beta~ ~ N(l - r'shift, s²).
     precision_factor : ndarray, shape (S, heavy rows), optional
         lambda of the scale mixtures; 1 where not given.
     size : int
@@ -37,10 +38,13 @@ def normal_prior(
     scale_free = np.broadcast_to(rows.scale**-2.0, (size, len(rows.scale))).copy()
     if precision_factor is not None:
         scale_free[:, rows.heavy] *= precision_factor
-    location = rows.location - rows.rows @ shift
+    location = rows.location - rows.rows @ about.shift
+    inner = rows.rows @ about.T
+    r, p = inner.shape
+    squares = np.einsum("ri,rj->rij", inner, inner).reshape(r, p * p)
     return BetaPrior(
-        precision=np.einsum("sr,ri,rj->sij", scale_free, rows.rows, rows.rows),
-        linear=(scale_free * location) @ rows.rows,
+        precision=(scale_free @ squares).reshape(size, p, p),
+        linear=(scale_free * location) @ inner,
         constant=scale_free @ location**2,
         log_determinant=np.log(scale_free).sum(axis=1),
         n_proper=len(rows.scale),
@@ -58,10 +62,23 @@ def draw(factor: Factor, sigma2: Floats, rng: np.random.Generator) -> Effects:
         Residual variances.
     rng : Generator
     """
+    m = factor.equations.moments
     sigma = np.sqrt(sigma2)
-    levels = rng.standard_normal((len(sigma), *factor.border.shape[1:-1])) * sigma[:, None, None]
-    rest = rng.standard_normal((len(sigma), factor.schur.shape[1] - 1)) * sigma[:, None]
-    return solve(factor, (levels, rest))
+    beta = rng.standard_normal((len(sigma), m.p)) * sigma[:, None]
+    blocks = []
+    for size in m.sizes:
+        z = rng.standard_normal((len(sigma), *size))
+        z *= sigma[:, None, None]
+        blocks.append(z)
+    return solve(factor, (beta, tuple(blocks)))
+
+
+def draw_beta(factor: Factor, sigma2: Floats, rng: np.random.Generator) -> Floats:
+    """Exact draws of beta alone, u integrated out: shape (S, p), one for each sigma²."""
+    m = factor.equations.moments
+    noise = rng.standard_normal((len(sigma2), m.p, 1)) * np.sqrt(sigma2)[:, None, None]
+    step = solve_upper(factor.lower[:, :-1, :-1], noise)[..., 0]
+    return m.coordinates.beta(factor.inner_beta + step)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -85,43 +102,33 @@ class Covariance:
     u_given_beta: tuple[Floats, ...]
 
 
-def covariance(factor: Factor, sigma2: float) -> Covariance:
-    """The covariances of a factorisation at one point (S = 1)."""
-    m = factor.moments
-    whole = _inverse(factor.schur[0, :-1, :-1]) * sigma2
-    given = _inverse(factor.schur[0, : m.q_rest, : m.q_rest]) * sigma2
-    u: dict[int, Floats] = {}
-    u_beta: dict[int, Floats] = {}
-    u_given: dict[int, Floats] = {}
-    for r in m.rest:
-        lam = factor.lambdas[r.block][0]
-        shape = (r.n_levels, r.n_coefs)
-        u[r.block] = lam @ _own_blocks(whole[r.start : r.stop, r.start : r.stop], *shape) @ lam.T
-        u_given[r.block] = (
-            lam @ _own_blocks(given[r.start : r.stop, r.start : r.stop], *shape) @ lam.T
-        )
-        u_beta[r.block] = lam @ whole[r.start : r.stop, m.q_rest :].reshape(*shape, m.p)
-    if m.eliminated is not None:
-        lam = factor.lambdas[m.eliminated][0]
-        levels, border = factor.levels[0], factor.border[0, :, :, :-1]
-        weights = lam @ solve_upper(levels, border)  # Lambda D⁻¹ B, shape (J, k, m - 1)
-        half = solve_lower(levels, np.broadcast_to(lam.T, levels.shape))
-        own = sigma2 * half.swapaxes(1, 2) @ half
-        u[m.eliminated] = own + weights @ whole @ weights.swapaxes(1, 2)
-        inner = weights[:, :, : m.q_rest]
-        u_given[m.eliminated] = own + inner @ given @ inner.swapaxes(1, 2)
-        u_beta[m.eliminated] = -weights @ whole[:, m.q_rest :]
-    order = range(len(u))
-    return Covariance(
-        whole[m.q_rest :, m.q_rest :],
-        tuple(u[i] for i in order),
-        tuple(u_beta[i] for i in order),
-        tuple(u_given[i] for i in order),
-    )
+def covariance(factor: FactorPoint, sigma2: float) -> Covariance:
+    """The covariances of a factorisation at one point.
+
+    With B the random part's solutions for the fixed columns and C = (L_X L_X')⁻¹, the inverse
+    of M has the blocks C, -B C and M_Z⁻¹ + B C B' (Henderson, 1975, Biometrics 31(2)).
+    """
+    m = factor.equations.moments
+    T = m.coordinates.T
+    inner = factor.inner_covariance
+    beta = sigma2 * T @ inner @ T.T
+    if not m.zz:
+        return Covariance(beta, (), (), ())
+    found = factor.point.inverse()
+    u, u_beta, u_given = [], [], []
+    for i, (own, solutions) in enumerate(zip(found.own, found.solutions, strict=True)):
+        outer = m.coordinates.blocks[i] @ factor.lambdas[i][0]
+        fixed = outer @ solutions[:, :, :-1]  # (J, k, p)
+        given = sigma2 * outer @ own @ outer.T
+        spread = fixed @ inner
+        u_given.append(given)
+        u_beta.append(-sigma2 * spread @ T.T)
+        u.append(given + sigma2 * spread @ fixed.swapaxes(1, 2))
+    return Covariance(beta, tuple(u), tuple(u_beta), tuple(u_given))
 
 
 def linear_variance(
-    factor: Factor,
+    factor: FactorPoint,
     sigma2: float,
     fixed: Floats,
     random: tuple[tuple[NDArray[np.intp], Floats] | None, ...],
@@ -130,8 +137,7 @@ def linear_variance(
 
     Parameters
     ----------
-    factor : Factor
-        At one point (S = 1).
+    factor : FactorPoint
     sigma2 : float
         Residual variance there.
     fixed : ndarray, shape (r, p)
@@ -140,36 +146,20 @@ def linear_variance(
         For each block of the design, the level and the k coefficients of its effects in each
         combination; code -1, or None for the block, leaves it out.
     """
-    m = factor.moments
-    dense = np.zeros((len(fixed), m.q_rest + m.p))
-    dense[:, m.q_rest :] = fixed
-    for r in m.rest:
-        pair = random[r.block]
-        if pair is not None:
-            rows = np.flatnonzero(pair[0] >= 0)
-            scaled = pair[1][rows] @ factor.lambdas[r.block][0]
-            columns = r.start + pair[0][rows, None] * r.n_coefs + np.arange(r.n_coefs)
-            dense[rows[:, None], columns] = scaled
-    variance = np.zeros(len(fixed))
-    pair = random[m.eliminated] if m.eliminated is not None else None
-    if m.eliminated is not None and pair is not None:
-        rows = np.flatnonzero(pair[0] >= 0)
-        scaled = pair[1][rows] @ factor.lambdas[m.eliminated][0]
-        half = solve_lower(factor.levels[0, pair[0][rows]], scaled[:, :, None])
-        variance[rows] = np.sum(half[..., 0] ** 2, axis=1)
-        dense[rows] -= np.einsum(
-            "rk,rkm->rm", half[..., 0], factor.border[0, pair[0][rows], :, :-1]
+    m = factor.equations.moments
+    rows = fixed @ m.coordinates.T
+    own = np.zeros(len(fixed))
+    if m.zz:
+        none = np.full(len(fixed), -1, dtype=np.intp)
+        combinations = tuple(
+            (none, np.zeros((len(fixed), k))) if pair is None else (pair[0], pair[1] @ C)
+            for pair, (_, k), C in zip(random, m.sizes, m.coordinates.blocks, strict=True)
         )
-    half = solve_lower(factor.schur[0, :-1, :-1], dense.T)
-    return np.asarray(sigma2 * (variance + np.sum(half**2, axis=0)))
-
-
-def _inverse(factor: Floats) -> Floats:
-    """(L L')⁻¹."""
-    half = np.linalg.solve(factor, np.eye(len(factor)))
-    return np.asarray(half.T @ half)
-
-
-def _own_blocks(a: Floats, n_levels: int, k: int) -> Floats:
-    """The k x k blocks on the diagonal of a (J k, J k) matrix, shape (J, k, k)."""
-    return np.asarray(np.einsum("jajb->jab", a.reshape(n_levels, k, n_levels, k)))
+        own = factor.point.variance(combinations)
+        solutions = factor.point.inverse().solutions
+        for (codes, values), b, lam in zip(combinations, solutions, factor.lambdas, strict=True):
+            seen = codes >= 0
+            scaled = values[seen] @ lam[0]
+            rows[seen] -= np.einsum("rk,rkp->rp", scaled, b[codes[seen], :, :-1])
+    half = solve_lower(factor.lower[0, :-1, :-1], rows.T)
+    return np.asarray(sigma2 * (own + np.sum(half**2, axis=0)))

@@ -13,14 +13,16 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
-from bayeslmm.gaussian.equations import Effects, Factor, batches, factorise
-from bayeslmm.gaussian.likelihood import marginal_deviance
-from bayeslmm.gaussian.moments import Moments, moments
+from bayeslmm.gaussian.coordinates import Coordinates
+from bayeslmm.gaussian.equations import Effects, Equations, Factor, FactorPoint, equations
+from bayeslmm.gaussian.likelihood import marginal_deviance, marginal_slopes
 from bayeslmm.gaussian.posterior import draw, normal_prior
 from bayeslmm.gaussian.variances import PsiPoint, Variances, read_psi, write_psi
 from bayeslmm.model import Model, PriorRows, prior_rows
 
 Floats = NDArray[np.float64]
+LARGEST = 200.0  # of a coordinate: beyond, exponentials overflow
+STEP = 1e-5
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,19 +45,33 @@ class Point:
 
 
 @dataclass(frozen=True, slots=True)
+class _Read:
+    """What psi says before any factorisation: the small maps, at S points."""
+
+    point: PsiPoint
+    log_prior: Floats
+    sigma: Floats
+    multiplier: Floats
+
+    @property
+    def lambdas(self) -> tuple[Floats, ...]:
+        return tuple(f / self.sigma[:, None, None] for f in self.point.inner)
+
+
+@dataclass(frozen=True, slots=True)
 class Target:
-    """log p(y, psi) of a Gaussian model, in batches.
+    """log p(y, psi) of a Gaussian model: batched values, and the gradient at a point.
 
     Attributes
     ----------
     model : Model
-    moments : Moments
+    equations : Equations
     rows : PriorRows
-        Priors of beta, in the columns of the moments.
+        Priors of beta, in the columns of the equations.
     """
 
     model: Model
-    moments: Moments
+    equations: Equations
     rows: PriorRows
 
     @property
@@ -68,44 +84,107 @@ class Target:
         """Coordinates in all."""
         return self.n_terms + (not self.model.sigma_known) + len(self.rows.heavy)
 
+    @property
+    def seconds(self) -> float:
+        """One evaluation on one core, about."""
+        return self.equations.solver.seconds + 5e-7
+
+    @property
+    def _about(self) -> Coordinates:
+        return self.equations.moments.coordinates
+
     def start(self) -> Floats:
         """A point in the bulk: each term explains about as much as the residual."""
-        spread = float(np.std(self.model.design.y - self.model.design.rows.offset))
+        m = self.equations.moments
+        spread = float(np.sqrt(m.ff[-1, -1] / max(1, m.n)))
         sigma = 1.0 if self.model.sigma_known else 0.6 * spread
-        covariances = []
-        for block in self.model.design.blocks:
-            rms = np.sqrt(np.mean(block.values**2, axis=0))
-            sd = 0.5 * spread / np.where(rms > 0, rms, 1.0)
-            covariances.append(np.diag(sd**2)[None])
-        psi = write_psi(self.model, Variances(tuple(covariances), np.array([sigma])))
+        covariances = tuple(
+            (0.5 * spread) ** 2 * np.diag(np.diag(C) ** 2)[None] for C in self._about.blocks
+        )
+        psi = write_psi(self.model, self._about, Variances(covariances, np.array([sigma])))
         tail = [] if self.model.sigma_known else [np.log(sigma)]
         return np.concatenate([psi, tail, np.zeros(len(self.rows.heavy))])
 
     def __call__(self, psi: Floats) -> Floats:
         """log p(y, psi), shape (S,); −inf outside the domain."""
         out = np.full(len(psi), -np.inf)
-        ok = np.flatnonzero(np.all(np.abs(psi) < 200, axis=1))
-        for part in batches(self.moments, len(ok)):
-            values = self.at(psi[ok[part]]).log_density
-            out[ok[part]] = np.where(np.isfinite(values), values, -np.inf)
+        ok = np.flatnonzero(np.all(np.abs(psi) < LARGEST, axis=1))
+        if len(ok):
+            values = self.at(psi[ok]).log_density
+            out[ok] = np.where(np.isfinite(values), values, -np.inf)
         return out
 
     def at(self, psi: Floats) -> Point:
         """The factored equations and the density at psi, shape (S, dimension)."""
-        read = read_psi(self.model, psi[:, : self.n_terms])
-        log_prior, sigma, multiplier = self._prior(psi, read)
-        sigma2 = sigma**2
-        beta_prior = normal_prior(self.rows, self.moments.shift, multiplier, len(psi))
-        lambdas = tuple(f / sigma[:, None, None] for f in read.factors)
+        read = self._read(psi)
+        sigma2 = read.sigma**2
+        prior = normal_prior(self.rows, self._about, read.multiplier, len(psi))
         with np.errstate(all="ignore"):
-            factor = factorise(self.moments, lambdas, sigma2, beta_prior)
-            log_density = log_prior - 0.5 * marginal_deviance(factor, sigma2, beta_prior)
-        return Point(factor, sigma2, read, log_density)
+            factor = self.equations.factor(read.lambdas, sigma2, prior, len(psi))
+            log_density = read.log_prior - 0.5 * marginal_deviance(factor, sigma2, prior)
+        return Point(factor, sigma2, read.point, log_density)
+
+    def point(self, psi: Floats) -> tuple[FactorPoint, float]:
+        """The equations factored at one psi, shape (dimension,), and sigma² there."""
+        read = self._read(psi[None])
+        sigma2 = read.sigma**2
+        prior = normal_prior(self.rows, self._about, read.multiplier, 1)
+        return self.equations.at(read.lambdas, sigma2, prior), float(sigma2[0])
 
     def effects(self, psi: Floats, rng: np.random.Generator) -> tuple[Point, Effects]:
         """Exact draws of (beta, u), one for each psi."""
         point = self.at(psi)
         return point, draw(point.factor, point.sigma2, rng)
+
+    def value_and_gradient(self, psi: Floats) -> tuple[float, Floats]:
+        """log p(y, psi) at one psi, shape (dimension,), and its gradient.
+
+        The likelihood's derivatives with respect to Lambda and sigma are analytic, from the
+        same blocks; those of the small maps from psi to Lambda and of the priors, which
+        cost no data, are central differences. Outside the domain: −inf and zeros.
+        """
+        d = len(psi)
+        nothing = -np.inf, np.zeros(d)
+        if not np.all(np.abs(psi) < LARGEST):
+            return nothing
+        moves = STEP * np.eye(d)
+        read = self._read(np.concatenate([psi[None], psi + moves, psi - moves]))
+        sigma2 = read.sigma[:1] ** 2
+        prior = normal_prior(self.rows, self._about, read.multiplier[:1], 1)
+        with np.errstate(all="ignore"):
+            factor = self.equations.at(tuple(f[:1] for f in read.lambdas), sigma2, prior)
+            value = read.log_prior[0] - 0.5 * marginal_deviance(factor, sigma2, prior)[0]
+        if not np.isfinite(value):
+            return nothing
+        blocks, by_sigma = marginal_slopes(factor, float(sigma2[0]), prior)
+
+        def slope(values: Floats) -> Floats:
+            """Derivatives of a small map's values, shape (1 + 2d, ...), by psi, (d, ...)."""
+            return np.asarray((values[1 : d + 1] - values[d + 1 :]) / (2 * STEP))
+
+        deviance = 2 * by_sigma * slope(np.log(read.sigma))
+        if self.model.terms:
+            for g, lam in zip(blocks, read.lambdas, strict=True):
+                deviance = deviance + np.einsum("ab,dab->d", g, slope(lam))
+        heavy = self._heavy_slopes(factor, float(sigma2[0]), read.multiplier[0])
+        deviance = deviance + slope(np.log(read.multiplier)) @ heavy
+        gradient = slope(read.log_prior) - 0.5 * deviance
+        return float(value), np.where(np.isfinite(gradient), gradient, 0.0)
+
+    def _heavy_slopes(self, factor: FactorPoint, sigma2: float, multiplier: Floats) -> Floats:
+        """Derivatives of the marginal deviance by the log of each mixture's lambda."""
+        heavy = self.rows.heavy
+        about = self._about
+        inner = self.rows.rows[heavy] @ about.T
+        location = self.rows.location[heavy] - self.rows.rows[heavy] @ about.shift
+        precision = multiplier * self.rows.scale[heavy] ** -2.0
+        spread = np.einsum("ri,ij,rj->r", inner, factor.inner_covariance, inner)
+        miss = location - inner @ factor.inner_beta[0]
+        return np.asarray(precision * (sigma2 * spread + miss**2) - 1.0)
+
+    def _read(self, psi: Floats) -> _Read:
+        point = read_psi(self.model, self._about, psi[:, : self.n_terms])
+        return _Read(point, *self._prior(psi, point))
 
     def _prior(self, psi: Floats, read: PsiPoint) -> tuple[Floats, Floats, Floats]:
         """Log prior of psi, sigma and the mixtures' lambda."""
@@ -134,4 +213,4 @@ class Target:
 def target(model: Model) -> Target:
     """The marginal posterior of a model, every prior of beta a scale mixture of normals."""
     rows = prior_rows(model).on(model.columns)
-    return Target(model, moments(model, model.columns), rows)
+    return Target(model, equations(model, model.columns), rows)

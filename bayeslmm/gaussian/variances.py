@@ -1,5 +1,5 @@
 """Variance parameters of a model: from users' standard deviations and correlations, from
-theta and from psi to the relative factor Lambda of every block."""
+theta and from psi to the relative factor Lambda of every block, in the room's coordinates."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayeslmm.covariance import Scales
+from bayeslmm.gaussian.coordinates import Coordinates, centring
 from bayeslmm.model import Model, Term
 
 Floats = NDArray[np.float64]
+FAR = 2.5  # standard deviations of a covariate between its centre and the origin
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +39,7 @@ def theta_slices(model: Model) -> list[slice]:
     return [slice(int(a), int(b)) for a, b in pairwise(ends)]
 
 
-def lambdas_from_theta(model: Model, theta: Floats) -> tuple[Floats, ...]:
+def lambdas_from_theta(model: Model, about: Coordinates, theta: Floats) -> tuple[Floats, ...]:
     """Relative factors of the blocks at theta, shape (S, all terms' parameters).
 
     As psi, theta speaks of unstructured terms about the centre of their covariates: no ridge
@@ -46,29 +48,49 @@ def lambdas_from_theta(model: Model, theta: Floats) -> tuple[Floats, ...]:
     out = _empty_blocks(model, theta.shape[0])
     for term, where in zip(model.terms, theta_slices(model), strict=True):
         factor = term.structure.factor(theta[:, where], len(term.columns))
-        _place(out[term.block], term.columns, np.linalg.inv(_shift(term)) @ factor)
+        _place(out[term.block], term.columns, factor / _units(about, term)[:, None])
     return tuple(out)
 
 
-def covariate_sizes(model: Model, term: Term) -> Floats:
-    """Root mean square of a term's covariates about their centre, 1 for a column of zeros."""
-    values = model.design.blocks[term.block].values[:, term.columns] @ np.linalg.inv(_shift(term))
-    rms = np.sqrt(np.mean(values**2, axis=0))
-    return np.where(rms > 0, rms, 1.0)
+def theta_units(model: Model, about: Coordinates) -> Floats:
+    """The theta, term by term, that stands for as much variance as the residual's."""
+    parts = [term.structure.theta_unit(_units(about, term)) for term in model.terms]
+    return np.concatenate(parts) if parts else np.empty(0)
 
 
-def covariances_from_factors(factors: tuple[Floats, ...], sigma: Floats) -> tuple[Floats, ...]:
-    """sigma² Lambda Lambda' of every block."""
-    return tuple((sigma**2)[:, None, None] * f @ f.swapaxes(1, 2) for f in factors)
+def is_far(about: Coordinates, term: Term) -> bool:
+    """Whether psi speaks of a term about the centre of its covariates.
+
+    A far origin makes a ridge between intercept and slope; near it the users' own coordinates
+    serve better, since their priors have no singular points there.
+    """
+    if "Intercept" not in term.coefs or not term.structure.correlated:
+        return False
+    units = _units(about, term)
+    return bool(np.any(np.abs(term.centre) * units > FAR * units[term.coefs.index("Intercept")]))
 
 
-def lambdas_from_covariances(variances: Variances) -> tuple[Floats, ...]:
+def _units(about: Coordinates, term: Term) -> Floats:
+    """The unit of each of a term's coefficients about the centre, shape (k,)."""
+    return np.diag(about.blocks[term.block])[list(term.columns)]
+
+
+def covariances_from_lambdas(
+    about: Coordinates, lambdas: tuple[Floats, ...], sigma: Floats
+) -> tuple[Floats, ...]:
+    """The users' covariances, sigma² C Lambda Lambda' C' of every block."""
+    roots = [C @ f for C, f in zip(about.blocks, lambdas, strict=True)]
+    return tuple((sigma**2)[:, None, None] * f @ f.swapaxes(1, 2) for f in roots)
+
+
+def lambdas_from_covariances(about: Coordinates, variances: Variances) -> tuple[Floats, ...]:
     """A relative factor of every block: any root of the covariance will do, singular ones too."""
     out = []
-    for cov in variances.covariances:
-        scale = np.sqrt(np.einsum("sii->si", cov))
+    for C, cov in zip(about.blocks, variances.covariances, strict=True):
+        inner = np.linalg.solve(C, np.linalg.solve(C, cov).swapaxes(1, 2))
+        scale = np.sqrt(np.clip(np.einsum("sii->si", inner), 0.0, None))
         safe = np.where(scale > 0, scale, 1.0)
-        values, vectors = np.linalg.eigh(cov / (safe[:, :, None] * safe[:, None, :]))
+        values, vectors = np.linalg.eigh(inner / (safe[:, :, None] * safe[:, None, :]))
         root = vectors * np.sqrt(np.clip(values, 0.0, None))[:, None, :]
         out.append(scale[:, :, None] * root / variances.sigma[:, None, None])
     return tuple(out)
@@ -82,6 +104,8 @@ class PsiPoint:
     ----------
     factors : tuple of ndarray, each of shape (S, k, k)
         A root of every block's covariance (absolute, not relative).
+    inner : tuple of ndarray, each of shape (S, k, k)
+        The same in the room's coordinates.
     sd : tuple of ndarray
         For each term the standard deviations of its coefficients, shape (S, k).
     correlation : tuple of ndarray or None
@@ -91,19 +115,20 @@ class PsiPoint:
     """
 
     factors: tuple[Floats, ...]
+    inner: tuple[Floats, ...]
     sd: tuple[Floats, ...]
     correlation: tuple[Floats, ...]
     log_jacobian: Floats
 
 
-def read_psi(model: Model, psi: Floats) -> PsiPoint:
-    """Covariances at psi, for unstructured terms taken about the centre of their covariates.
+def read_psi(model: Model, about: Coordinates, psi: Floats) -> PsiPoint:
+    """Covariances at psi; for a term whose origin is far, taken about its covariates' centre.
 
     For such a term psi parametrises `T Sigma T'`, T the unit-triangular shift of the
     covariates to their centre. |d Sigma'/d Sigma| = 1, and d Sigma = 2^k prod s_i^k ds dR, so
     the Jacobian to the users' sds and correlations gains prod (s'_i / s_i)^k.
     """
-    factors = _empty_blocks(model, psi.shape[0])
+    factors, inner = _empty_blocks(model, psi.shape[0]), _empty_blocks(model, psi.shape[0])
     sds: list[Floats] = []
     correlations: list[Floats] = []
     log_jacobian = np.zeros(psi.shape[0])
@@ -112,17 +137,22 @@ def read_psi(model: Model, psi: Floats) -> PsiPoint:
         scales = term.structure.scales(psi[:, where], k)
         root, sd = scales.cholesky, scales.sd
         log_jacobian += scales.log_jacobian
-        if term.structure.correlated and np.any(term.centre):
+        inner_root = centring(term) @ root
+        if is_far(about, term):
+            inner_root = root
             root, sd, gain = _uncentre(term.centre, term.coefs.index("Intercept"), scales)
             log_jacobian += k * gain
         _place(factors[term.block], term.columns, root)
+        _place(inner[term.block], term.columns, inner_root / _units(about, term)[:, None])
         sds.append(sd)
         unit = root / np.where(sd > 0, sd, 1.0)[:, :, None]
         correlations.append(unit @ unit.swapaxes(1, 2))
-    return PsiPoint(tuple(factors), tuple(sds), tuple(correlations), log_jacobian)
+    return PsiPoint(tuple(factors), tuple(inner), tuple(sds), tuple(correlations), log_jacobian)
 
 
-def write_psi(model: Model, variances: Variances, floor: float = 1e-3) -> Floats:
+def write_psi(
+    model: Model, about: Coordinates, variances: Variances, floor: float = 1e-3
+) -> Floats:
     """The psi, shape (d,), of the covariances at the first point, pulled off the boundary.
 
     `floor` is the smallest standard deviation, as a share of sigma over the scale of the
@@ -132,8 +162,8 @@ def write_psi(model: Model, variances: Variances, floor: float = 1e-3) -> Floats
     for term in model.terms:
         columns = list(term.columns)
         cov = variances.covariances[term.block][0][np.ix_(columns, columns)]
-        shift = _shift(term)
-        least = floor * variances.sigma[0] / covariate_sizes(model, term)
+        shift = centring(term) if is_far(about, term) else np.eye(len(term.coefs))
+        least = floor * variances.sigma[0] * _units(about, term)
         centred = shift @ cov @ shift.T
         sd = np.maximum(np.sqrt(np.clip(np.diag(centred), 0.0, None)), least)
         corr = centred / np.outer(sd, sd)
@@ -143,14 +173,6 @@ def write_psi(model: Model, variances: Variances, floor: float = 1e-3) -> Floats
         norm = np.sqrt(np.diag(corr))
         out.append(term.structure.psi(corr / np.outer(norm, norm) * np.outer(sd, sd)))
     return np.concatenate(out) if out else np.empty(0)
-
-
-def _shift(term: Term) -> Floats:
-    """T: the intercept at the centre is u_0 + centre'u; the identity for structured terms."""
-    out = np.eye(len(term.coefs))
-    if "Intercept" in term.coefs and term.structure.correlated:
-        out[term.coefs.index("Intercept")] += term.centre
-    return out
 
 
 def _uncentre(centre: Floats, intercept: int, scales: Scales) -> tuple[Floats, Floats, Floats]:

@@ -1,20 +1,27 @@
-"""Bound-constrained minimisation of a smooth batched function of a few variables.
+"""Bound-constrained minimisation of a smooth function of a few variables with its gradient.
 
-L-BFGS-B finds the neighbourhood; Newton steps with the Hessian of the free variables finish
-it, so that the answer is right to the accuracy of the function and not of a stopping rule.
+BFGS (Nocedal & Wright, 2006, ch. 6) finds the neighbourhood from a given curvature, in few
+evaluations; Newton steps with the Hessian of the free variables, by differences of the gradient,
+finish it, so that the answer is right to the accuracy of the function and not of a stopping
+rule.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import optimize
-
-from bayeslmm.linalg.differences import Batched, gradient, hessian
 
 Floats = NDArray[np.float64]
+Smooth = Callable[[Floats], tuple[float, Floats]]
+NEAR = 1e-3  # this close to its bound a variable is tried at it
+SMALL = 1e-6  # a predicted decrease after which the same Hessian serves once more
+NEARLY = 1e-7  # a predicted decrease at which Newton's steps take over
+WIDEST = 2.0  # a step's most in units of the variable
+MOST_STEPS = 200
+ESCAPES = (0.01, 0.1, 1.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +38,7 @@ class Minimum:
     converged : bool
         Newton's predicted decrease is negligible and the curvature is positive on the free
         variables.
+    evaluations : int
     """
 
     x: Floats
@@ -38,70 +46,188 @@ class Minimum:
     gradient: Floats
     hessian: Floats
     converged: bool
+    evaluations: int
 
 
-def minimise(f: Batched, start: Floats, lower: Floats, *, tolerance: float = 1e-8) -> Minimum:
+def minimise(
+    f: Smooth,
+    start: Floats,
+    lower: Floats,
+    curvature: Floats | None = None,
+    *,
+    tolerance: float = 1e-8,
+) -> Minimum:
     """Minimise f from `start`, x >= lower.
 
     Parameters
     ----------
     f : callable
-        From points, shape (S, d), to values, shape (S,); not finite outside its domain.
+        From a point, shape (d,), to value and gradient; the value is not finite outside its
+        domain. At a bound it is taken to be even in the distance from it, as a likelihood is
+        in a standard deviation: its gradient there says nothing, its curvature does.
     start, lower : ndarray, shape (d,)
+    curvature : ndarray, shape (d,), optional
+        About f's second derivatives at the start; ones where not given.
     tolerance : float
         The predicted decrease of f at which a point counts as the minimum.
     """
+    counted = _Counted(f)
     if len(start) == 0:
-        value = float(f(start[None])[0])
-        return Minimum(start, value, start, np.empty((0, 0)), bool(np.isfinite(value)))
-
-    def value_and_gradient(x: Floats) -> tuple[float, Floats]:
-        value = float(f(x[None])[0])
-        slope = gradient(f, x)
-        if not np.isfinite(value):
-            return 1e300, np.zeros_like(x)
-        return value, np.nan_to_num(slope)
-
-    bounds = [(None if np.isinf(b) else b, None) for b in lower]
-    found = optimize.minimize(
-        value_and_gradient, start, jac=True, bounds=bounds, method="L-BFGS-B",
-        options={"maxiter": 500, "ftol": 1e-13, "gtol": 1e-7},
-    )  # fmt: skip
-    return _polish(f, np.asarray(found.x, dtype=np.float64), lower, tolerance)
+        value = counted(start)[0]
+        return Minimum(start, value, start, np.empty((0, 0)), bool(np.isfinite(value)), 1)
+    about = np.ones_like(start) if curvature is None else curvature
+    x = _descend(counted, start, lower, about)
+    for _ in range(len(start) + 1):
+        found = _polish(counted, x, lower, tolerance)
+        better = _escape(counted, found, lower)
+        if better is None:
+            return found
+        x = _descend(counted, better, lower, about)
+    return found
 
 
-def _polish(f: Batched, x: Floats, lower: Floats, tolerance: float) -> Minimum:
+class _Counted:
+    """The function with its calls counted and its points remembered."""
+
+    def __init__(self, f: Smooth) -> None:
+        self.f = f
+        self.calls = 0
+        self._known: dict[bytes, tuple[float, Floats]] = {}
+
+    def __call__(self, x: Floats) -> tuple[float, Floats]:
+        key = x.tobytes()
+        if key not in self._known:
+            self.calls += 1
+            value, slope = self.f(x)
+            if not np.isfinite(value):
+                value, slope = 1e300, np.zeros_like(x)
+            self._known[key] = float(value), np.nan_to_num(slope)
+        return self._known[key]
+
+
+def _descend(f: _Counted, x: Floats, lower: Floats, curvature: Floats) -> Floats:
+    """BFGS from a diagonal curvature until little decrease is predicted.
+
+    A step that would cross a bound ends near it, and never on it: what lies on a bound has no
+    gradient to leave it with.
+    """
+    H = np.diag(curvature)
+    value, slope = f(x)
+    for _ in range(MOST_STEPS):
+        step = -np.linalg.solve(H, slope)
+        room = WIDEST * np.maximum(1.0, np.abs(x)) / np.maximum(np.abs(step), 1e-300)
+        step *= min(1.0, float(room.min()))
+        if -float(slope @ step) < NEARLY:
+            return x
+        size, trial = 1.0, x
+        for _ in range(30):
+            trial = x + size * step
+            beyond = trial < lower
+            trial[beyond] = lower[beyond] + 0.1 * (x[beyond] - lower[beyond])
+            trial_value, trial_slope = f(trial)
+            gain = float(slope @ (trial - x))
+            if trial_value <= value + 1e-4 * gain:
+                break
+            # The minimum of the parabola through what is known, within bounds.
+            size *= float(np.clip(-gain / (2 * (trial_value - value - gain) + 1e-300), 0.1, 0.5))
+        else:
+            return x
+        if np.array_equal(trial, x):  # a step that rounding swallows
+            return x
+        H = _updated(H, trial - x, trial_slope - slope)
+        x, value, slope = trial, trial_value, trial_slope
+        if np.any((x > lower) & (x < lower + NEAR)):
+            return x
+    return x
+
+
+def _updated(H: Floats, move: Floats, change: Floats) -> Floats:
+    """The BFGS update, damped so that H stays positive definite (Powell, 1978)."""
+    moved = H @ move
+    old, new = float(move @ moved), float(move @ change)
+    if not old > 1e-250:
+        return H
+    share = 1.0 if new >= 0.2 * old else 0.8 * old / (old - new)
+    change = share * change + (1 - share) * moved
+    return np.asarray(
+        H - np.outer(moved, moved) / old + np.outer(change, change) / float(move @ change)
+    )
+
+
+def _polish(f: _Counted, x: Floats, lower: Floats, tolerance: float) -> Minimum:
+    """Newton steps on the free variables."""
     x = _snap(f, x, lower)
+    curvature: Floats | None = None
     for _ in range(20):
-        value = float(f(x[None])[0])
-        slope, curvature = gradient(f, x), hessian(f, x)
-        free = ~((x <= lower) & (slope > 0))
+        value, slope = f(x)
+        fresh = curvature is None
+        curvature = hessian(f, x) if curvature is None else curvature
+        free = (x > lower) | (slope < 0)
         inner = curvature[np.ix_(free, free)]
         values, vectors = np.linalg.eigh(inner) if free.any() else (np.ones(0), np.empty((0, 0)))
         floor = 1e-10 * max(1.0, float(np.abs(values).max(initial=0.0)))
         step = np.zeros_like(x)
         step[free] = -vectors @ ((vectors.T @ slope[free]) / np.maximum(np.abs(values), floor))
         predicted = -float(slope @ step)
+        done = Minimum(x, value, np.where(free, slope, 0.0), curvature, False, f.calls)
         if predicted < tolerance:
-            positive = bool(np.all(values > -1e-6 * np.abs(values).max(initial=1.0)))
-            return Minimum(x, value, np.where(free, slope, 0.0), curvature, positive)
-        scales = 0.5 ** np.arange(12)
-        trials = np.maximum(x + scales[:, None] * step, lower)
-        trial_values = f(trials)
-        best = int(np.nanargmin(np.where(np.isfinite(trial_values), trial_values, np.inf)))
-        if not trial_values[best] < value:
-            small = predicted < 1e-5  # below what differences of the function can tell
-            return Minimum(x, value, np.where(free, slope, 0.0), curvature, small)
-        x = _snap(f, trials[best], lower)
-    return Minimum(x, float(f(x[None])[0]), slope, curvature, False)
+            positive = bool(np.all(values > -1e-6 * np.abs(values).max(initial=0.0)))
+            return _with(done, positive)
+        moved = _line_search(f, x, step, lower, value)
+        if moved is None and fresh:  # below what the function can tell
+            small = predicted < max(1e-5, 1e-12 * abs(value))
+            return _with(done, small and bool(np.all(values > 0)))
+        if moved is not None:
+            x = _snap(f, moved, lower)
+        if moved is None or predicted > SMALL or np.any((x > lower) != (done.x > lower)):
+            curvature = None
+    return done
 
 
-def _snap(f: Batched, x: Floats, lower: Floats, close: float = 1e-3) -> Floats:
+def _with(minimum: Minimum, converged: bool) -> Minimum:
+    m = minimum
+    return Minimum(m.x, m.value, m.gradient, m.hessian, converged, m.evaluations)
+
+
+def _line_search(
+    f: _Counted, x: Floats, step: Floats, lower: Floats, value: float
+) -> Floats | None:
+    for scale in 0.5 ** np.arange(12):
+        trial = np.maximum(x + scale * step, lower)
+        if f(trial)[0] < value:
+            return trial
+    return None
+
+
+def hessian(f: Smooth, x: Floats, step: float = 1e-5) -> Floats:
+    """Hessian of f at x, shape (d, d), from d further gradients."""
+    here = f(x)[1]
+    rows = []
+    for i in range(len(x)):
+        move = np.zeros_like(x)
+        move[i] = step * max(1.0, abs(x[i]))
+        rows.append((f(x + move)[1] - here) / move[i])
+    out = np.array(rows)
+    return np.asarray((out + out.T) / 2)
+
+
+def _snap(f: _Counted, x: Floats, lower: Floats) -> Floats:
     """Move variables that are near their bound onto it where f does not rise by that."""
-    for i in np.flatnonzero((x > lower) & (x < lower + close)):
+    for i in np.flatnonzero((x > lower) & (x < lower + NEAR)):
         moved = x.copy()
         moved[i] = lower[i]
-        here, there = f(np.stack([x, moved]))
+        here, there = f(x)[0], f(moved)[0]
         if there <= here + 1e-10 * max(1.0, abs(here)):
             x = moved
     return x
+
+
+def _escape(f: _Counted, found: Minimum, lower: Floats) -> Floats | None:
+    """A lower point off the bounds, where the curvature there says that there is one."""
+    for i in np.flatnonzero((found.x <= lower) & (np.diag(found.hessian) < 0)):
+        for size in ESCAPES:
+            trial = found.x.copy()
+            trial[i] += size
+            if f(trial)[0] < found.value - 1e-7 * max(1.0, abs(found.value) * 1e-3):
+                return trial
+    return None

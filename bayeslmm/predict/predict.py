@@ -14,12 +14,12 @@ from bayeslmm.design import RandomBlock, Rows
 from bayeslmm.errors import MethodError, check_seed
 from bayeslmm.fit.covariances import covariance_of
 from bayeslmm.fit.tables import COLUMNS, half_width, summarise_array
-from bayeslmm.gaussian.equations import factorise
-from bayeslmm.gaussian.moments import moments
+from bayeslmm.gaussian.equations import equations
 from bayeslmm.gaussian.posterior import linear_variance
 from bayeslmm.gaussian.variances import Variances, lambdas_from_covariances
 from bayeslmm.model import Model
 from bayeslmm.model.names import GroupNames, group_names
+from bayeslmm.predict.random import ranef_draws
 from bayeslmm.predict.rows import Extras, blocks_of, chosen_groups, residual_scale, rows_of
 
 Floats = NDArray[np.float64]
@@ -89,14 +89,18 @@ def _draws(
     """Draws of the linear predictor, shape (chain, draw, row)."""
     columns = [model.design.coefs.index(c) for c in posterior["coef"].values]
     total = posterior["beta"].values @ rows.X[:, columns].T + rows.offset
-    for g, block in zip(group_names(model), blocks, strict=True):
+    wanted, places = {}, {}
+    for index, block in enumerate(blocks):
+        if block is not None:
+            wanted[index], places[index] = np.unique(
+                block.codes[block.codes >= 0], return_inverse=True
+            )
+    drawn = ranef_draws(model, tree, wanted, rng)
+    for index, (g, block) in enumerate(zip(group_names(model), blocks, strict=True)):
         if block is None:
             continue
-        seen = block.codes >= 0
-        u = posterior[g.u].values
-        total[..., seen] += np.einsum(
-            "cdnk,nk->cdn", u[:, :, block.codes[seen]], block.values[seen]
-        )
+        seen, u = block.codes >= 0, drawn[index]
+        total[..., seen] += np.einsum("cdnk,nk->cdn", u[:, :, places[index]], block.values[seen])
         if new_levels == "draw" and not seen.all():
             root = _roots(_group_covariance(tree, g, u.shape[:2]))
             z = rng.standard_normal((*u.shape[:2], int((~seen).sum()), u.shape[-1]))
@@ -146,7 +150,8 @@ def _plug_in(
     ]
     sigma = 1.0 if model.sigma_known else float(e["sigma"])
     at = Variances(tuple(c[None] for c in covariances), np.array([sigma]))
-    factor = factorise(moments(model, tuple(columns)), lambdas_from_covariances(at), np.ones(1))
+    system = equations(model, tuple(columns))
+    factor = system.at(lambdas_from_covariances(system.moments.coordinates, at))
     taken = tuple(None if b is None else (b.codes, b.values) for b in blocks)
     estimate = X @ e["beta"].values + rows.offset
     variance = linear_variance(factor, sigma**2, X, taken)

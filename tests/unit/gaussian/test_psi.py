@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -10,14 +9,24 @@ import pytest
 from scipy import special
 
 from bayeslmm.gaussian import variances
+from bayeslmm.gaussian.coordinates import Coordinates, coordinates
 from bayeslmm.gaussian.target import Target, target
-from bayeslmm.gaussian.variances import Variances, read_psi, write_psi
+from bayeslmm.gaussian.variances import read_psi, write_psi
 from bayeslmm.linalg.differences import jacobian
 from bayeslmm.linalg.importance import sample
 from bayeslmm.model import Model
+from tests.unit.gaussian.designs import build, random_variances
 
-Make = Callable[..., Model]
-DrawVariances = Callable[..., Variances]
+
+def about(model: Model) -> Coordinates:
+    """The room's coordinates of a model, all fixed columns taken."""
+    return coordinates(model, np.arange(model.design.p))
+
+
+@pytest.fixture
+def always_centred(monkeypatch: pytest.MonkeyPatch) -> None:
+    """psi about the centre of the covariates wherever the origin is."""
+    monkeypatch.setattr(variances, "FAR", 0.0)
 
 
 def uncentred(model: Model) -> Model:
@@ -28,37 +37,33 @@ def uncentred(model: Model) -> Model:
     return out
 
 
-def test_covariances_to_psi_and_back(
-    formula: str, make: Make, draw_variances: DrawVariances
-) -> None:
-    model = make(formula)
-    at = draw_variances(model, 20)
-    psi = write_psi(model, at, floor=1e-9)
+def test_covariances_to_psi_and_back(formula: str) -> None:
+    model = build(formula)
+    at = random_variances(model, 20)
+    psi = write_psi(model, about(model), at, floor=1e-9)
     assert psi.shape == (model.n_variance_parameters - 1,)
     if not model.terms:
         return
-    factors = read_psi(model, psi[None]).factors
+    factors = read_psi(model, about(model), psi[None]).factors
     for factor, cov in zip(factors, at.covariances, strict=True):
         np.testing.assert_allclose(factor[0] @ factor[0].T, cov[0], rtol=1e-6, atol=1e-8)
 
 
-def test_a_singular_covariance_has_a_finite_psi(
-    formula: str, make: Make, draw_variances: DrawVariances
-) -> None:
-    model = make(formula)
-    psi = write_psi(model, draw_variances(model, 21, singular=True))
+def test_a_singular_covariance_has_a_finite_psi(formula: str) -> None:
+    model = build(formula)
+    psi = write_psi(model, about(model), random_variances(model, 21, singular=True))
     assert np.all(np.isfinite(psi)) and np.all(np.abs(psi) < 20)
 
 
-def test_jacobian_to_users_scales(formula: str, make: Make) -> None:
+def test_jacobian_to_users_scales(formula: str) -> None:
     """Centred or not, log_jacobian is that of (free sds, correlations) by differences."""
-    model = make(formula)
+    model = build(formula)
     d = model.n_variance_parameters - 1
     if d == 0:
         return
 
     def users(psi: np.ndarray) -> np.ndarray:
-        read = read_psi(model, psi)
+        read = read_psi(model, about(model), psi)
         parts = []
         for term, sd, cor in zip(model.terms, read.sd, read.correlation, strict=True):
             k = len(term.columns)
@@ -69,22 +74,22 @@ def test_jacobian_to_users_scales(formula: str, make: Make) -> None:
         return np.concatenate(parts, axis=1)
 
     psi = 0.5 * np.random.default_rng(22).standard_normal((3, d))
-    found = read_psi(model, psi).log_jacobian
+    found = read_psi(model, about(model), psi).log_jacobian
     for point, value in zip(psi, found, strict=True):
         assert value == pytest.approx(np.linalg.slogdet(jacobian(users, point))[1], abs=1e-6)
 
 
-def test_density_does_not_depend_on_the_coordinates(
-    make: Make, draw_variances: DrawVariances
-) -> None:
+def test_density_does_not_depend_on_the_coordinates(always_centred: None) -> None:
     """At one covariance the densities differ by the ratio of the coordinates' Jacobians."""
-    centred = make("y ~ x + z + (x + z | g)")
+    centred = build("y ~ x + z + (x + z | g)")
     plain = uncentred(centred)
-    at = draw_variances(centred, 23)
+    at = random_variances(centred, 23)
     values = []
     for model in (centred, plain):
-        psi = np.append(write_psi(model, at, floor=1e-9), np.log(at.sigma))[None]
-        values.append(target(model)(psi)[0] - read_psi(model, psi[:, :-1]).log_jacobian[0])
+        psi = np.append(write_psi(model, about(model), at, floor=1e-9), np.log(at.sigma))[None]
+        values.append(
+            target(model)(psi)[0] - read_psi(model, about(model), psi[:, :-1]).log_jacobian[0]
+        )
     assert values[0] == pytest.approx(values[1], rel=1e-9)
 
 
@@ -96,9 +101,9 @@ def evidence(density: Target, seed: int) -> tuple[float, float]:
     return sample(density, density.start(), rng, size=6_000).log_mean
 
 
-def test_evidence_is_the_same_with_and_without_centring(make: Make) -> None:
+def test_evidence_is_the_same_with_and_without_centring(always_centred: None) -> None:
     """THEORY: |dSigma'/dSigma| = 1. Within 5 Monte Carlo standard errors, which are small."""
-    model = make("y ~ x + (x | g)", priors=PROPER)
+    model = build("y ~ x + (x | g)", priors=PROPER)
     assert model.terms[0].centre[1] > 0.5
     value, error = evidence(target(model), 1)
     other, other_error = evidence(target(uncentred(model)), 2)
@@ -108,10 +113,10 @@ def test_evidence_is_the_same_with_and_without_centring(make: Make) -> None:
 
 
 def test_evidence_without_the_jacobian_would_differ(
-    make: Make, monkeypatch: pytest.MonkeyPatch
+    always_centred: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The check above has power: leave the gain of the Jacobian out, and it fails."""
-    model = make("y ~ x + (x | g)", priors=PROPER)
+    model = build("y ~ x + (x | g)", priors=PROPER)
     whole = variances._uncentre
 
     def without(*args: object) -> object:
@@ -124,9 +129,9 @@ def test_evidence_without_the_jacobian_would_differ(
     assert abs(value - other) > 5 * np.hypot(error, other_error)
 
 
-def test_evidence_by_quadrature(make: Make) -> None:
+def test_evidence_by_quadrature() -> None:
     """One variance and a known sigma: a one-dimensional integral, done by the trapezoid."""
-    model = make(
+    model = build(
         "y ~ x + (1 | g)", "known sd", priors={"beta": "normal(0, 10)", "sd": "half_normal(2)"}
     )
     density = target(model)
@@ -137,7 +142,7 @@ def test_evidence_by_quadrature(make: Make) -> None:
     assert abs(value - whole) < 5 * error
 
 
-def test_heavy_tailed_coefficient_is_the_mixture_integrated(make: Make) -> None:
+def test_heavy_tailed_coefficient_is_the_mixture_integrated() -> None:
     """Student-t on a slope: the integral over log lambda is that over the slope's density.
 
     By quadrature over lambda on one side, and on the other over the slope as an offset.
@@ -147,7 +152,7 @@ def test_heavy_tailed_coefficient_is_the_mixture_integrated(make: Make) -> None:
         "beta[x]": "student_t(4, 0.3, 0.6)",
         "sd": "half_normal(2)",
     }
-    model = make("y ~ x + (1 | g)", "known sd", priors=heavy)
+    model = build("y ~ x + (1 | g)", "known sd", priors=heavy)
     density = target(model)
     assert density.dimension == 2
     log_lambda = np.linspace(-12, 6, 3001)
@@ -155,7 +160,7 @@ def test_heavy_tailed_coefficient_is_the_mixture_integrated(make: Make) -> None:
     found = special.logsumexp(density(psi)) + np.log(log_lambda[1] - log_lambda[0])
     without = {"Intercept": "normal(0, 10)", "sd": "half_normal(2)"}
     slope = np.linspace(-6, 6, 301)
-    base = make("y ~ 1 + (1 | g)", "known sd", priors=without)
+    base = build("y ~ 1 + (1 | g)", "known sd", priors=without)
     prior = model.priors["beta[x]"].log_density(slope)
     x = model.design.X[:, 1]
     values = []
@@ -166,9 +171,21 @@ def test_heavy_tailed_coefficient_is_the_mixture_integrated(make: Make) -> None:
     assert found == pytest.approx(expected, abs=1e-5)
 
 
-def test_outside_of_the_numbers_there_is_no_density(make: Make) -> None:
-    density = target(make("y ~ x + (x | g)"))
+def test_outside_of_the_numbers_there_is_no_density() -> None:
+    density = target(build("y ~ x + (x | g)"))
     psi = np.array([[1e4, 0, 0, 0], [np.nan, 0, 0, 0], [0, 0, 0, -1e3], [0, 0, 0, 0]])
     values = density(psi)
     np.testing.assert_array_equal(np.isfinite(values), [False, False, False, True])
     assert np.all(values[:3] == -np.inf)
+
+
+def test_psi_is_centred_only_where_the_origin_is_far() -> None:
+    """Near the origin the users' own coordinates serve; far from it they make a ridge."""
+    near, far = build("y ~ x + (x | g)"), build("y ~ x + (x | g)")
+    moved = replace(far.design.blocks[0], values=far.design.blocks[0].values + [[0.0, 50.0]])
+    far = replace(far, design=replace(far.design, rows=replace(far.design.rows, blocks=(moved,))))
+    found = [
+        variances.is_far(target(model).equations.moments.coordinates, model.terms[0])
+        for model in (near, far)
+    ]
+    assert found == [False, True]

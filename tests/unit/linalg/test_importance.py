@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import special
 
-from bayeslmm.linalg.importance import Weighted, mode, resample, sample
+from bayeslmm.linalg.importance import Weighted, resample, sample
 
 Density = Callable[[np.ndarray], np.ndarray]
 
@@ -30,8 +30,16 @@ def log_gamma(x: np.ndarray) -> np.ndarray:
     return np.sum(0.5 * x - np.exp(x), axis=1)
 
 
+def student(x: np.ndarray) -> np.ndarray:
+    """A t of five degrees in three dimensions, tails far heavier than the target's own kind."""
+    return -4.0 * np.log1p(np.sum(x**2, axis=1) / 5)
+
+
+STUDENT = special.gammaln(2.5) + 1.5 * np.log(5 * np.pi) - special.gammaln(4.0)
+
 CASES: dict[str, tuple[Density, list[float], float, list[float], list[float]]] = {
     "gaussian": (gaussian, [50.0, 0.0], 3 + np.log(2 * np.pi * 0.1), [100, -0.5], [10, 0.01]),
+    "student": (student, [1.0, -2.0, 0.5], STUDENT, [0] * 3, [np.sqrt(5 / 3)] * 3),
     "banana": (banana, [0.5, 0.5], np.log(2 * np.pi), [0, 0], [1, np.sqrt(1 + 2 * 0.49)]),
     "exponential tails": (
         log_gamma,
@@ -48,26 +56,26 @@ each = pytest.mark.parametrize(("f", "start", "evidence", "mean", "sd"), CASES.v
 def test_integral_mean_and_spread(
     f: Density, start: list, evidence: float, mean: list, sd: list
 ) -> None:
-    """Within 5 Monte Carlo standard errors, which are small; three seeds."""
+    """Within 4 Monte Carlo standard errors, which are small; three seeds."""
     for seed in (1, 2, 3):
         rng = np.random.default_rng(seed)
         found = sample(f, np.array(start), rng, size=6000)
         value, error = found.log_mean
-        assert error < 0.05
-        assert abs(value - evidence) < 5 * error
+        assert error < 0.02
+        assert abs(value - evidence) < 4 * error
         w = found.weights
-        for power, expected in ((1, np.zeros(2)), (2, np.ones(2))):
+        for power, expected in ((1, 0.0), (2, 1.0)):
             z = ((found.points - mean) / sd) ** power
             mcse = np.sqrt(np.sum(w[:, None] ** 2 * (z - expected) ** 2, axis=0))
-            assert np.all(np.abs(w @ z - expected) < 5 * mcse)
-        assert 0.3 < found.efficiency <= 1
+            assert np.all(np.abs(w @ z - expected) < 4 * mcse)
+        assert 0.5 < found.efficiency <= 1
 
 
 def test_a_wrong_weight_would_be_seen() -> None:
-    """The check has power: a density off by a factor of 1.1 is outside of its five errors."""
+    """The check has power: a density off by a factor of 1.1 is outside of its four errors."""
     found = sample(banana, np.zeros(2), np.random.default_rng(1), size=6000)
     value, error = found.log_mean
-    assert abs(value + np.log(1.1) - np.log(2 * np.pi)) > 5 * error
+    assert abs(value + np.log(1.1) - np.log(2 * np.pi)) > 4 * error
 
 
 def test_half_of_the_plane_without_density() -> None:
@@ -88,17 +96,50 @@ def test_the_same_seed_gives_the_same_set() -> None:
     np.testing.assert_array_equal(one.log_weights, two.log_weights)
 
 
-def test_mode_and_curvature() -> None:
-    """Of a Gaussian: its mean and its covariance."""
-    covariance = np.array([[4.0, -1.0], [-1.0, 0.5]])
+class Counted:
+    """A Gaussian with its exact gradient, d dimensions, that counts what is asked of it."""
+
+    def __init__(self, d: int) -> None:
+        root = np.tril(np.full((d, d), 0.3)) + np.eye(d)
+        self.precision = root @ root.T
+        self.values = self.gradients = 0
+
+    def __call__(self, x: np.ndarray) -> np.ndarray:
+        self.values += len(x)
+        return -0.5 * np.einsum("si,ij,sj->s", x, self.precision, x)
+
+    def value_and_gradient(self, x: np.ndarray) -> tuple[float, np.ndarray]:
+        self.gradients += 1
+        slope = -self.precision @ x
+        return float(0.5 * x @ slope), slope
+
+
+@pytest.mark.parametrize("d", [1, 2, 5, 9])
+def test_a_gaussian_needs_no_adaptation(d: int) -> None:
+    """Beyond the final set only the first small round and the look along the axes are spent."""
+    counted = Counted(d)
+    found = sample(counted, np.full(d, 0.7), np.random.default_rng(2), size=1000, round_size=300)
+    assert counted.values == 1000 + 300 + 16 * d + 1
+    assert counted.gradients <= 10 + 4 * d
+    assert found.efficiency > 0.85
+
+
+def test_rounds_are_a_bound() -> None:
+    """A hard density is given no more evaluations than were allowed."""
+    calls: list[int] = []
 
     def f(x: np.ndarray) -> np.ndarray:
-        z = x - [3.0, -2.0]
-        return -0.5 * np.einsum("si,ij,sj->s", z, np.linalg.inv(covariance), z)
+        calls.append(len(x))
+        return banana(x)
 
-    x, spread = mode(f, np.array([0.0, 0.0]))
-    np.testing.assert_allclose(x, [3, -2], atol=0.01)
-    np.testing.assert_allclose(spread, covariance, rtol=1e-4)
+    sample(f, np.zeros(2), np.random.default_rng(2), size=500, round_size=200, rounds=2)
+    assert calls[-3:] == [200, 200, 500]
+
+
+def test_without_coordinates_the_integral_is_the_value() -> None:
+    found = sample(lambda x: np.full(len(x), 2.5), np.empty(0), np.random.default_rng(1), size=50)
+    assert found.points.shape == (50, 0)
+    assert found.log_mean == (pytest.approx(2.5), pytest.approx(0.0, abs=1e-12))
 
 
 def test_efficiency_and_evidence_of_equal_weights() -> None:

@@ -1,0 +1,115 @@
+"""From draws of the variance parameters to the tree's groups: exact draws of (beta, u), or of
+beta with the moments of u where draws of u would not fit the memory."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from bayeslmm.fit.covariances import sds_and_correlations
+from bayeslmm.fit.tree import Draws, effects_dataset, posterior_dataset
+from bayeslmm.gaussian.effects import beta_draws, drawn_effects, effect_moments
+from bayeslmm.gaussian.target import Point, Target
+from bayeslmm.model.names import group_names
+
+Floats = NDArray[np.float64]
+GIB = 2.0**30
+SUBSAMPLE = 100  # draws over which conditional variances are averaged
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Gathered:
+    """What goes into the tree.
+
+    Attributes
+    ----------
+    groups : dict of str to Dataset
+        ``posterior``, and ``effects`` where u has moments only.
+    order : ndarray of intp, shape (S,)
+        Which psi each draw was made at: draws stand in random order.
+    notes : tuple of str
+    """
+
+    groups: dict[str, xr.Dataset]
+    order: NDArray[np.intp]
+    notes: tuple[str, ...]
+
+
+def collect(
+    density: Target,
+    psi: Floats,
+    rng: np.random.Generator,
+    shape: tuple[int, int],
+    memory: float,
+    *,
+    shuffle: bool = True,
+) -> Gathered:
+    """Draw what fits.
+
+    Parameters
+    ----------
+    density : Target
+    psi : ndarray, shape (S, d)
+        Draws of the variance parameters, equal ones beside each other.
+    rng : Generator
+    shape : tuple of int
+        (chains, draws), S in all.
+    memory : float
+        GiB that draws of u may take.
+    shuffle : bool
+        Whether to put the draws into random order.
+    """
+    order = rng.permutation(len(psi)) if shuffle else np.arange(len(psi))
+    needed = 8.0 * len(psi) * density.equations.moments.q / GIB
+    if needed <= memory:
+        parts = [_piece(density, p, e.beta, e.u) for p, e in drawn_effects(density, psi, rng)]
+        posterior = posterior_dataset(density.model, _joined(density, parts, order, shape))
+        return Gathered({"posterior": posterior}, order, ())
+    parts = [_piece(density, p, beta, ()) for p, beta in beta_draws(density, psi, rng)]
+    posterior = posterior_dataset(density.model, _joined(density, parts, order, shape))
+    chosen = psi[np.linspace(0, len(psi) - 1, min(SUBSAMPLE, len(psi))).astype(int)]
+    found = effect_moments(density, psi, chosen)
+    columns = density.equations.moments.columns
+    effects = effects_dataset(density.model, columns, found.u, found.u_cov, found.u_beta_cov)
+    note = (
+        f"{len(psi)} draws of {density.equations.moments.q} random effects would take "
+        f"{needed:.1f} GiB (memory={memory:g}): their means and covariances are kept instead, "
+        f"conditional variances averaged over {len(chosen)} draws of the variance parameters "
+        f"(relative Monte Carlo error {found.error:.1g}). draw_ranef() draws them for chosen "
+        "levels."
+    )
+    return Gathered({"posterior": posterior, "effects": effects}, order, (note,))
+
+
+def _piece(density: Target, point: Point, beta: Floats, u: tuple[Floats, ...]) -> Any:
+    names = group_names(density.model)
+    scales = [
+        sds_and_correlations(f @ f.swapaxes(1, 2), g)
+        for f, g in zip(point.read.factors, names, strict=True)
+    ]
+    sd, cor = tuple(s for s, _ in scales), tuple(c for _, c in scales)
+    return beta, u, sd, cor, np.sqrt(point.sigma2)
+
+
+def _joined(
+    density: Target, parts: list[Any], order: NDArray[np.intp], shape: tuple[int, int]
+) -> Draws:
+    def join(arrays: list[Floats]) -> Floats:
+        whole = arrays[0] if len(arrays) == 1 else np.concatenate(arrays)
+        return whole[order].reshape(*shape, *whole.shape[1:])
+
+    def blocks(index: int) -> tuple[Floats, ...]:
+        return tuple(join([p[index][b] for p in parts]) for b in range(len(parts[0][index])))
+
+    return Draws(
+        columns=density.equations.moments.columns,
+        beta=join([p[0] for p in parts]),
+        u=blocks(1),
+        sd=blocks(2),
+        cor=blocks(3),
+        sigma=None if density.model.sigma_known else join([p[4] for p in parts]),
+    )

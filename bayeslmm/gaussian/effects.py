@@ -1,0 +1,169 @@
+"""Draws and moments of (beta, u) over many draws of the variance parameters, batch by batch.
+
+What is asked for at once stays within a bound, whatever the number of random effects.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bayeslmm.gaussian.equations import Effects, Equations, outer_effects, solve
+from bayeslmm.gaussian.posterior import covariance, draw_beta
+from bayeslmm.gaussian.target import Point, Target
+from bayeslmm.gaussian.variances import Variances, lambdas_from_covariances
+
+Floats = NDArray[np.float64]
+Blocks = tuple[Floats, ...]
+WORKING = 30_000_000  # numbers of a batch
+
+
+def slices(size: int, each: int) -> Iterator[slice]:
+    """Slices of `range(size)` whose points, of `each` numbers, fit the working memory."""
+    step = max(1, WORKING // max(1, each))
+    return (slice(a, min(size, a + step)) for a in range(0, size, step))
+
+
+def drawn_effects(
+    density: Target, psi: Floats, rng: np.random.Generator
+) -> Iterator[tuple[Point, Effects]]:
+    """Exact joint draws of (beta, u), one for each psi, in batches.
+
+    Equal psi should stand together: the equations are factored once for them.
+    """
+    for part in slices(len(psi), 4 * density.equations.moments.q + 100):
+        yield density.effects(psi[part], rng)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class EffectMoments:
+    """Mean and covariances of the random effects over a posterior, by block.
+
+    Attributes
+    ----------
+    u : tuple of ndarray, each of shape (J, k)
+    u_cov : tuple of ndarray, each of shape (J, k, k)
+    u_beta_cov : tuple of ndarray, each of shape (J, k, p)
+    error : float
+        Relative Monte Carlo error of the conditional variances' mean: the median over effects.
+    """
+
+    u: Blocks
+    u_cov: Blocks
+    u_beta_cov: Blocks
+    error: float
+
+
+def effect_moments(density: Target, psi: Floats, subsample: Floats) -> EffectMoments:
+    """Mean and covariance of u by the law of total variance, without its draws.
+
+    Parameters
+    ----------
+    density : Target
+    psi : ndarray, shape (S, d)
+        Draws of the variance parameters: u's conditional means are averaged over all of them.
+    subsample : ndarray, shape (s, d)
+        Those over which the conditional covariances are averaged.
+    """
+    m = density.equations.moments
+    conditional = [_Sums(size, m.p) for size in m.sizes]
+    for part in slices(len(psi), 2 * m.q + 100):
+        found = solve(density.at(psi[part]).factor)
+        for sums, u in zip(conditional, found.u, strict=True):
+            sums.add(u, found.beta)
+    within = [np.zeros((*size, size[1])) for size in m.sizes]
+    cross = [np.zeros((*size, m.p)) for size in m.sizes]
+    squares = [np.zeros(size) for size in m.sizes]
+    for point in subsample:
+        cov = covariance(*density.point(point))
+        for i, (u, u_beta) in enumerate(zip(cov.u, cov.u_beta, strict=True)):
+            within[i] += u / len(subsample)
+            cross[i] += u_beta / len(subsample)
+            squares[i] += np.einsum("jaa->ja", u) ** 2 / len(subsample)
+    errors = [
+        np.sqrt(np.maximum(s / np.einsum("jaa->ja", w) ** 2 - 1, 0) / len(subsample)).ravel()
+        for s, w in zip(squares, within, strict=True)
+    ]
+    return EffectMoments(
+        tuple(s.mean for s in conditional),
+        tuple(w + s.covariance for w, s in zip(within, conditional, strict=True)),
+        tuple(c + s.cross for c, s in zip(cross, conditional, strict=True)),
+        float(np.median(np.concatenate(errors))),
+    )
+
+
+class _Sums:
+    """Running sums of a block's conditional means, about the first one."""
+
+    def __init__(self, size: tuple[int, int], p: int) -> None:
+        self.count = 0
+        self.about: tuple[Floats, Floats] | None = None
+        self.u, self.beta = np.zeros(size), np.zeros(p)
+        self.uu, self.u_beta = np.zeros((*size, size[1])), np.zeros((*size, p))
+
+    def add(self, u: Floats, beta: Floats) -> None:
+        if self.about is None:
+            self.about = u[0].copy(), beta[0].copy()
+        u, beta = u - self.about[0], beta - self.about[1]
+        self.count += len(u)
+        self.u += u.sum(axis=0)
+        self.beta += beta.sum(axis=0)
+        self.uu += np.einsum("sja,sjb->jab", u, u)
+        self.u_beta += np.einsum("sja,sp->jap", u, beta)
+
+    @property
+    def mean(self) -> Floats:
+        assert self.about is not None
+        return self.about[0] + self.u / self.count
+
+    @property
+    def covariance(self) -> Floats:
+        u = self.u / self.count
+        return np.asarray(self.uu / self.count - u[:, :, None] * u[:, None, :])
+
+    @property
+    def cross(self) -> Floats:
+        u, beta = self.u / self.count, self.beta / self.count
+        return np.asarray(self.u_beta / self.count - u[:, :, None] * beta)
+
+
+def beta_draws(
+    density: Target, psi: Floats, rng: np.random.Generator
+) -> Iterator[tuple[Point, Floats]]:
+    """Exact draws of beta alone, one for each psi, in batches."""
+    for part in slices(len(psi), 2000):
+        point = density.at(psi[part])
+        yield point, draw_beta(point.factor, point.sigma2, rng)
+
+
+def effects_given_beta(
+    system: Equations,
+    at: Variances,
+    beta: Floats,
+    rng: np.random.Generator,
+) -> Blocks:
+    """Exact draws of u given variances and beta, shape (S, J, k) by block.
+
+    Parameters
+    ----------
+    system : Equations
+    at : Variances
+        At S points.
+    beta : ndarray, shape (S, p)
+        In the users' coordinates.
+    rng : Generator
+    """
+    m = system.moments
+    about = m.coordinates
+    inner = np.linalg.solve(about.T, (beta - about.shift).T).T
+    v = np.concatenate([-inner, np.ones((len(beta), 1))], axis=1)
+    lambdas = lambdas_from_covariances(about, at)
+    noise = []
+    for size in m.sizes:
+        z = rng.standard_normal((len(beta), *size))
+        z *= at.sigma[:, None, None]
+        noise.append(z)
+    return outer_effects(m, lambdas, system.solver.draw(lambdas, v, tuple(noise)))
