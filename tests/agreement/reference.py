@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import re
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
+
+import bayeslmm as bl
 
 FOLDER = Path(__file__).parents[1] / "reference"
 CASES = [  # answer, gallery model, variant
@@ -24,17 +28,41 @@ CASES = [  # answer, gallery model, variant
     ("orthodont_intercept", "orthodont", "intercept"),
 ]
 
+TABLES = {  # answers over data that are no gallery model: table, factors, formula
+    "oxboys": ("Oxboys.csv", ["Subject"], "height ~ age + (age | Subject)"),
+    "rail": ("Rail.csv", ["Rail"], "travel ~ 1 + (1 | Rail)"),
+    "insteval_dept": (
+        "InstEval.csv.gz",
+        ["s", "d", "dept", "service"],
+        "y ~ 1 + service + (1 | s) + (1 | d) + (1 | dept)",
+    ),
+}
+
 
 def answer(name: str) -> dict:
     """The stored JSON."""
-    return json.loads((FOLDER / f"{name}.json").read_text())
+    path = FOLDER / f"{name}.json"
+    if path.exists():
+        return json.loads(path.read_text())
+    return json.loads(gzip.decompress(path.with_suffix(".json.gz").read_bytes()))
+
+
+def table_model(name: str) -> bl.Model:
+    """The model of an answer over one of the tables here."""
+    file, factors, formula = TABLES[name]
+    table = pd.read_csv(FOLDER / "data" / file)
+    for factor in factors:
+        table[factor] = table[factor].astype(str).astype("category")
+    return bl.Model(formula, table)
 
 
 def coef_name(name: str) -> str:
     """lme4's coefficient names in ours: `MachineB` to `Machine[B]`."""
     if name == "(Intercept)":
         return "Intercept"
-    return ":".join(re.sub(r"^(Machine|Sex)(.+)$", r"\1[\2]", part) for part in name.split(":"))
+    return ":".join(
+        re.sub(r"^(Machine|Sex|service)(.+)$", r"\1[\2]", part) for part in name.split(":")
+    )
 
 
 def as_list(value) -> list:

@@ -1,27 +1,44 @@
-"""ML and REML are lme4's answers, for every Gaussian model of the gallery."""
+"""ML and REML are lme4's answers, for every Gaussian model of the gallery and a few more tables:
+InstEval has three crossed factors and 4,114 effects."""
 
 from __future__ import annotations
+
+from functools import cache
 
 import numpy as np
 import pytest
 
+import bayeslmm as bl
 from tests.agreement.reference import (
     CASES,
+    TABLES,
     answer,
     as_list,
     coef_name,
     factors_of,
     key_of,
     ranef_of,
+    table_model,
 )
 
 BOTH = [(*case, method) for case in CASES for method in ("ml", "reml")]
 
 
+BOTH += [(name, None, None, method) for name in TABLES for method in ("ml", "reml")]
+
+
+@cache
+def table_fit(name: str, method: str) -> bl.Fit:
+    return table_model(name).fit(method)
+
+
 @pytest.fixture(params=BOTH, ids=[f"{c[0]}-{c[3]}" for c in BOTH])
 def case(request, gallery_fit):
     name, model, variant, method = request.param
-    return answer(f"{name}_{method}"), gallery_fit(model, method, variant)
+    reference = answer(f"{name}_{method}")
+    if model is None:
+        return reference, table_fit(name, method)
+    return reference, gallery_fit(model, method, variant)
 
 
 def test_criteria(case):
