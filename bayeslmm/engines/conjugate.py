@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
-from scipy import special, stats
+from scipy import special
 
 from bayeslmm.engines.base import Engine
 from bayeslmm.engines.closed import estimate_at
@@ -205,7 +205,7 @@ def _inverse_gamma_root(a: float, b: float) -> Interval:
     """sigma, with sigma² ~ IG(a, b)."""
     mean = np.sqrt(b) * np.exp(special.gammaln(a - 0.5) - special.gammaln(a))
     variance = b / (a - 1) - mean**2 if a > 1 else np.nan
-    lower, upper = np.sqrt(stats.invgamma.ppf([0.025, 0.975], a, scale=b))
+    lower, upper = np.sqrt(b / special.gammainccinv(a, np.array([0.025, 0.975])))
     return Interval(
         np.asarray(mean), np.asarray(np.sqrt(variance)), np.asarray(lower), np.asarray(upper)
     )

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
-from scipy import stats
+from scipy import special
 
 from bayeslmm.fit.tree import SAMPLE
 from bayeslmm.model import Model
@@ -125,9 +125,9 @@ def summarise_array(draws: Floats) -> Floats:
 def half_width(dof: float | None) -> float:
     """Half of a central 95 % interval, in standard deviations: normal, or t on `dof`."""
     if dof is None:
-        return float(stats.norm.ppf((1 + LEVEL) / 2))
+        return float(special.ndtri((1 + LEVEL) / 2))
     shrink = np.sqrt((dof - 2) / dof) if dof > 2 else np.nan
-    return float(stats.t.ppf((1 + LEVEL) / 2, dof) * shrink)
+    return float(special.stdtrit(dof, (1 + LEVEL) / 2) * shrink)
 
 
 def _wald(estimate: Floats, std_error: Floats, e: xr.Dataset) -> Floats:

@@ -46,7 +46,7 @@ class Crossed:
         )
 
     def point(self, lambdas: Blocks) -> CrossedPoint:
-        return CrossedPoint(self.system, tuple(np.ascontiguousarray(lam) for lam in lambdas))
+        return CrossedPoint(self.system, tuple(np.array(lam) for lam in lambdas))
 
     def reduce(self, lambdas: Blocks) -> Reduced:
         size, m = len(lambdas[0]), len(self.system.moments.ff)
@@ -59,7 +59,8 @@ class Crossed:
 
         if isinstance(self.system.rest, SparseRest):
             batch = self._batch(self.system.rest)
-            lam, stack = lambdas[self.system.layout.eliminated], self.system.stack(lambdas)
+            lam = np.array(lambdas[self.system.layout.eliminated])
+            stack = self.system.stack(lambdas)
 
             def compiled(a: int, b: int) -> None:
                 log_det, tail = out.log_det[a:b], out.tail[a:b]
@@ -109,8 +110,8 @@ class Crossed:
         if noise is not None:
             given = noise[e]
             users = [noise[i].reshape(size, -1) for i in self.system.layout.rest]
-            others_given = np.concatenate(users, axis=1)[:, rest.order]
-        batch, lam, stack = self._batch(rest), lambdas[e], self.system.stack(lambdas)
+            others_given = np.ascontiguousarray(np.concatenate(users, axis=1)[:, rest.order])
+        batch, lam, stack = self._batch(rest), np.array(lambdas[e]), self.system.stack(lambdas)
 
         def compiled(a: int, b: int) -> None:
             draw_sparse(

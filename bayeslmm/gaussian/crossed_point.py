@@ -87,6 +87,13 @@ class CrossedPoint:
         parts = self.system.split(rest) | {plan.eliminated: b}
         return tuple(parts[i] for i in range(len(parts)))
 
+    def draw(self, v: Floats, noise: Blocks | None) -> Blocks:
+        given = None
+        if noise is not None:
+            given = tuple(np.ascontiguousarray(np.moveaxis(x, 0, -1)) for x in noise)
+        solved = self.solve(self.right_hand_side(np.ascontiguousarray(v.T)), given)
+        return tuple(np.moveaxis(x, -1, 0) for x in solved)
+
     @cached_property
     def reduced(self) -> Reduced:
         log_det, _, _, factor = self._factor

@@ -176,6 +176,10 @@ class Factor:
         """rho², the penalised residual sum of squares, shape (S,)."""
         return np.asarray(self.lower[:, -1, -1] ** 2)
 
+    def draw(self, lambdas: Blocks, v: Floats, noise: Blocks | None) -> Blocks:
+        """`b` at every point: see `Solver.draw`."""
+        return self.equations.solver.draw(lambdas, v, noise)
+
     @cached_property
     def inner_beta(self) -> Floats:
         """The solution for beta in the room's coordinates, shape (S, p)."""
@@ -198,6 +202,10 @@ class FactorPoint(Factor):
         """`(L_X L_X')⁻¹`: the room's beta's covariance over sigma², shape (p, p)."""
         half = np.linalg.solve(self.lower[0, :-1, :-1], np.eye(self.equations.moments.p))
         return np.asarray(half.T @ half)
+
+    def draw(self, lambdas: Blocks, v: Floats, noise: Blocks | None) -> Blocks:
+        """`b` for any number of v at this one point."""
+        return self.point.draw(v, noise)
 
     @property
     def v(self) -> Floats:
@@ -255,7 +263,7 @@ def solve(factor: Factor, noise: tuple[Floats, Blocks] | None = None) -> Effects
     if not moments_.zz:
         return Effects(users, ())
     v = np.concatenate([-beta, np.ones((len(beta), 1))], axis=1)
-    b = factor.equations.solver.draw(tuple(lambdas), v, None if noise is None else noise[1])
+    b = factor.draw(tuple(lambdas), v, None if noise is None else noise[1])
     return Effects(users, outer_effects(moments_, tuple(lambdas), b))
 
 

@@ -39,7 +39,7 @@ class Single:
         return float(work / SPEED + 1e-7)
 
     def reduce(self, lambdas: Blocks) -> Reduced:
-        lam = np.ascontiguousarray(lambdas[0])
+        lam = np.array(lambdas[0])  # a copy of its own: kernels know arrays that may be written
         size, m = len(lam), self.ff.shape[0]
         out = Reduced(np.empty(size), np.empty((size, m, m)))
 
@@ -50,13 +50,13 @@ class Single:
         return out
 
     def point(self, lambdas: Blocks) -> SinglePoint:
-        return SinglePoint(self, np.ascontiguousarray(lambdas[0]))
+        return SinglePoint(self, np.array(lambdas[0]))
 
     def draw(self, lambdas: Blocks, v: Floats, noise: Blocks | None) -> Blocks:
-        lam = np.ascontiguousarray(lambdas[0])
+        lam = np.array(lambdas[0])
         size, k = len(v), lam.shape[-1]
         out = np.empty((size, self.zz.shape[-1], k))
-        identity = np.broadcast_to(np.eye(k), lam.shape).copy()
+        identity = np.tile(np.eye(k), (size, 1, 1))
         none = np.empty((0, *out.shape[1:]))
 
         def task(a: int, b: int) -> None:
@@ -99,6 +99,9 @@ class SinglePoint:
         own, solutions = np.empty((n_levels, k, k)), np.empty((n_levels, k, m))
         solve_levels(self.solver.zz, self.solver.zf, self.lam, own, solutions)
         return Inverse((own,), (solutions,))
+
+    def draw(self, v: Floats, noise: Blocks | None) -> Blocks:
+        return self.solver.draw((np.tile(self.lam, (len(v), 1, 1)),), v, noise)
 
     def variance(self, random: Combinations) -> Floats:
         level, values = random[0]

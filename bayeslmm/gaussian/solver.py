@@ -84,6 +84,9 @@ class Point(Protocol):
     def inverse(self) -> Inverse:
         """The levels' own blocks of the inverse, and the solutions for F."""
 
+    def draw(self, v: Floats, noise: Blocks | None) -> Blocks:
+        """As `Solver.draw`, this one factorisation serving all S draws."""
+
     def variance(self, random: Combinations) -> Floats:
         """`z'Lambda M⁻¹ Lambda'z` of r combinations z, shape (r,): for each block their level,
         shape (r,), -1 for none, and its coefficients, shape (r, k)."""

@@ -273,7 +273,9 @@ def slope_border(  # type: ignore[no-untyped-def]
                     total += lam[a, c] * t[i, c]
                 for c in range(sizes[r]):
                     rest_own[r, c, o] -= value[base + c, a] * total
-        blocks[j] = inverse
+        for a in range(k):
+            for c in range(k):
+                blocks[j, a, c] = inverse[a, c]
 
 
 @kernel

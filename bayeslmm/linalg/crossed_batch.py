@@ -132,14 +132,21 @@ def draw_sparse(  # type: ignore[no-untyped-def]
             zz, border, rest, places, sizes, pattern, lam[s], stack[s], levels, entries, x,
             links, spare,
         )  # fmt: skip
-        one[:, 0] = v[s]
+        for c in range(m):
+            one[c, 0] = v[s, c]
         _right(zf, rest_f, order, sizes, lam[s], stack[s], one, b, raw, r)
         half_forward(start, column, levels, entries, b, r)
         solve_lower(colptr, rows, panels, x, r)
         if len(noise):
-            b[:, :, 0] += noise[s]
-            r[:, 0] += rest_noise[s]
+            for j in range(n_levels):
+                for a in range(k):
+                    b[j, a, 0] += noise[s, j, a]
+            for i in range(q):
+                r[i, 0] += rest_noise[s, i]
         solve_upper(colptr, rows, panels, x, r)
         half_backward(start, column, levels, entries, b, r)
-        out[s] = b[:, :, 0]
-        rest_out[s] = r[:, 0]
+        for j in range(n_levels):
+            for a in range(k):
+                out[s, j, a] = b[j, a, 0]
+        for i in range(q):
+            rest_out[s, i] = r[i, 0]

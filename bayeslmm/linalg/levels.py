@@ -123,7 +123,9 @@ def reduce_levels(zz, zf, ff, lam, log_det, tail):  # type: ignore[no-untyped-de
     for s in range(lam.shape[0]):
         total = 0.0
         product[:] = 1.0
-        tail[s] = ff
+        for c in range(m):
+            for d in range(c + 1):
+                tail[s, c, d] = ff[c, d]
         for start in range(0, n_levels, CHUNK):
             width = min(CHUNK, n_levels - start)
             _scaled(lam[s], zz, start, width, a, spare)

@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from bayeslmm.linalg.compiled import kernel
 
 Ints = NDArray[np.int64]
+FEW = 150  # nodes of a pattern that plain Python orders
 
 DENSE = 10.0  # nodes with more than DENSE sqrt(n) neighbours are put last
 
@@ -60,8 +61,34 @@ def ordering(indptr: ArrayLike, indices: ArrayLike) -> Ints:
     ----------
     Amestoy, Davis & Duff (1996), An approximate minimum degree ordering algorithm.
     """
-    start, neighbours = _adjacency(*columns(indptr, indices))
+    indptr, indices = columns(indptr, indices)
+    if len(indptr) - 1 <= FEW:
+        return _greedy(indptr, indices)
+    start, neighbours = _adjacency(indptr, indices)
     return _minimum_degree(start, neighbours)
+
+
+def _greedy(indptr: Ints, indices: Ints) -> Ints:
+    """Minimum degree, exactly and in plain Python: a small pattern is not worth compiling for."""
+    n = len(indptr) - 1
+    neighbours: list[set[int]] = [set() for _ in range(n)]
+    for j in range(n):
+        for i in indices[indptr[j] : indptr[j + 1]].tolist():
+            if i != j:
+                neighbours[i].add(j)
+                neighbours[j].add(i)
+    dense = max(16.0, 10.0 * n**0.5)
+    last = {i for i in range(n) if len(neighbours[i]) > dense}
+    left, out = set(range(n)), []
+    while left:
+        node = min(left, key=lambda i: (i in last, len(neighbours[i]), i))
+        left.remove(node)
+        out.append(node)
+        around = neighbours[node]
+        for i in around:
+            neighbours[i] |= around
+            neighbours[i] -= {i, node}
+    return np.array(out, dtype=np.int64)
 
 
 @kernel

@@ -66,7 +66,9 @@ def fixed_products(X, y, offset, w, T, shift):  # type: ignore[no-untyped-def]
                 wa = w[i] * row[a]
                 for b in range(a + 1):
                     part[a, b] += wa * row[b]
-        total += part
+        for a in range(m):
+            for b in range(a + 1):
+                total[a, b] += part[a, b]
     for a in range(m):
         for b in range(a):
             total[b, a] = total[a, b]
@@ -195,5 +197,6 @@ def weighted_squares(values, shift, w):  # type: ignore[no-untyped-def]
             _random_row(i, values, shift, row)
             for c in range(k):
                 part[c] += w[i] * row[c] * row[c]
-        total += part
+        for c in range(k):
+            total[c] += part[c]
     return total

@@ -17,9 +17,9 @@ import pandas as pd
 import pytest
 
 import bayeslmm as bl
+from bayeslmm.gaussian import variances
 from bayeslmm.gaussian.likelihood import marginal_deviance
 from bayeslmm.gaussian.posterior import normal_prior
-from bayeslmm.gaussian import variances
 from bayeslmm.gaussian.target import Target, target
 from tests.unit.gaussian.designs import quietly
 

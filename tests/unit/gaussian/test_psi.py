@@ -182,7 +182,9 @@ def test_outside_of_the_numbers_there_is_no_density() -> None:
 def test_psi_is_centred_only_where_the_origin_is_far() -> None:
     """Near the origin the users' own coordinates serve; far from it they make a ridge."""
     near, far = build("y ~ x + (x | g)"), build("y ~ x + (x | g)")
-    moved = replace(far.design.blocks[0], values=far.design.blocks[0].values + [[0.0, 50.0]])
+    moved = replace(
+        far.design.blocks[0], values=far.design.blocks[0].values + np.array([0.0, 50.0])
+    )
     far = replace(far, design=replace(far.design, rows=replace(far.design.rows, blocks=(moved,))))
     found = [
         variances.is_far(target(model).equations.moments.coordinates, model.terms[0])
