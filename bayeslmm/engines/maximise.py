@@ -45,8 +45,9 @@ def maximise(model: Model, *, reml: bool) -> FitValues:
     problem = profile(model, reml=reml)
     _require_response(problem)
     start = problem.start()
-    found = minimise(problem, start, problem.lower, problem.curvature(start))
-    factor = problem.at(found.x)
+    best = _Best(problem)
+    found = minimise(best, start, problem.lower, problem.curvature(start))
+    factor = best.factor_at(found.x)
     _require_residual(problem, factor)
     sigma = np.sqrt([problem.sigma2(factor)])
     if not np.isfinite(found.value) or sigma[0] <= 0:
@@ -66,6 +67,27 @@ def maximise(model: Model, *, reml: bool) -> FitValues:
         scalars=_criteria(model, found, bool(singular)),
         notes=tuple(notes),
     )
+
+
+class _Best:
+    """The deviance, with the factor of the best point so far kept: it is the fit's."""
+
+    def __init__(self, problem: Profile) -> None:
+        self.problem = problem
+        self.value = np.inf
+        self.kept: tuple[Floats, FactorPoint] | None = None
+
+    def __call__(self, x: Floats) -> tuple[float, Floats]:
+        factor = self.problem.at(x)
+        value, slope = self.problem.evaluate(factor)
+        if value < self.value:
+            self.value, self.kept = value, (x.copy(), factor)
+        return value, slope
+
+    def factor_at(self, x: Floats) -> FactorPoint:
+        if self.kept is not None and np.array_equal(self.kept[0], x):
+            return self.kept[1]
+        return self.problem.at(x)
 
 
 def _require_response(problem: Profile) -> None:

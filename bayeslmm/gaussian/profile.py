@@ -57,11 +57,15 @@ class Profile:
         return float(profiled_sigma2(factor, reml=self.reml)[0])
 
     def __call__(self, x: Floats) -> tuple[float, Floats]:
-        factor = self.at(x)
+        """The deviance at x, shape (d,), and its gradient."""
+        return self.evaluate(self.at(x))
+
+    def evaluate(self, factor: FactorPoint) -> tuple[float, Floats]:
+        """The deviance and its gradient by x, from equations factored there."""
         sigma2 = self.sigma2(factor)
         value = float(deviance(factor, np.array([sigma2]), reml=self.reml)[0])
         if not np.isfinite(value):
-            return np.inf, np.zeros_like(x)
+            return np.inf, np.zeros(len(self.units))
         return value, self.chain(deviance_slopes(factor, sigma2, reml=self.reml))
 
     @property
