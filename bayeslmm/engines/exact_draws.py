@@ -18,7 +18,8 @@ from bayeslmm.model.names import group_names
 
 Floats = NDArray[np.float64]
 GIB = 2.0**30
-SUBSAMPLE = 100  # draws over which conditional variances are averaged
+LEAST, MOST = 100, 1000  # draws over which conditional variances are averaged
+WORK = 4.0  # seconds of one core for them, by count
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -71,10 +72,11 @@ def collect(
         return Gathered({"posterior": posterior}, order, ())
     parts = [_piece(density, p, beta, ()) for p, beta in beta_draws(density, psi, rng)]
     posterior = posterior_dataset(density.model, _joined(density, parts, order, shape))
-    chosen = psi[np.linspace(0, len(psi) - 1, min(SUBSAMPLE, len(psi))).astype(int)]
+    count = min(len(psi), int(np.clip(WORK / (4 * density.seconds), LEAST, MOST)))
+    chosen = psi[np.linspace(0, len(psi) - 1, count).astype(int)]
     found = effect_moments(density, psi, chosen)
     columns = density.equations.moments.columns
-    effects = effects_dataset(density.model, columns, found.u, found.u_cov, found.u_beta_cov)
+    effects = effects_dataset(density.model, columns, found)
     note = (
         f"{len(psi)} draws of {density.equations.moments.q} random effects would take "
         f"{needed:.1f} GiB (memory={memory:g}): their means and covariances are kept instead, "

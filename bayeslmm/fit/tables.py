@@ -57,13 +57,9 @@ def coef(model: Model, tree: xr.DataTree) -> pd.DataFrame:
     """Each level's own coefficients, beta + u; u alone where no fixed effect has the name."""
     frames = []
     for g in group_names(model):
-        if "estimate" in tree:
-            e = tree["estimate"].dataset
-            values = _coef_estimates(e, g, e["beta"].values, np.diag(e["beta_cov"].values))
-        elif "effects" in tree:
-            e, beta = tree["effects"].dataset, tree["posterior"].dataset["beta"].values
-            flat = beta.reshape(-1, beta.shape[-1])
-            values = _coef_estimates(e, g, flat.mean(axis=0), flat.var(axis=0, ddof=1))
+        if "estimate" in tree or "effects" in tree:
+            source = "estimate" if "estimate" in tree else "effects"
+            values = _coef_estimates(tree[source].dataset, g)
         else:
             posterior = tree["posterior"].dataset
             values = summarise(coef_draws(posterior, g))
@@ -140,7 +136,7 @@ def _roots(covariances: Floats) -> Floats:
     return np.sqrt(np.clip(np.einsum("...ii->...i", covariances), 0.0, None))
 
 
-def _coef_estimates(e: xr.Dataset, g: GroupNames, beta: Floats, variance_of: Floats) -> Floats:
+def _coef_estimates(e: xr.Dataset, g: GroupNames) -> Floats:
     fixed = list(e["coef"].values)
     total = e[g.u].values.copy()
     variance = np.einsum("jaa->ja", e[f"{g.u}_cov"].values).copy()
@@ -148,8 +144,8 @@ def _coef_estimates(e: xr.Dataset, g: GroupNames, beta: Floats, variance_of: Flo
     for c, name in enumerate(g.coefs):
         if name in fixed:
             i = fixed.index(name)
-            total[:, c] += beta[i]
-            variance[:, c] += variance_of[i] + 2 * cross[:, c, i]
+            total[:, c] += e["beta"].values[i]
+            variance[:, c] += e["beta_cov"].values[i, i] + 2 * cross[:, c, i]
     return _wald(total, np.sqrt(np.clip(variance, 0.0, None)), e)
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from bayeslmm.gaussian.effects import EffectMoments
 from bayeslmm.model import Model
 from bayeslmm.model.names import group_names, response_name
 
@@ -83,21 +84,19 @@ def posterior_dataset(model: Model, draws: Draws) -> xr.Dataset:
     return _dataset(out, coords)
 
 
-def effects_dataset(
-    model: Model,
-    columns: NDArray[np.intp],
-    u: tuple[Floats, ...],
-    u_cov: tuple[Floats, ...],
-    u_beta_cov: tuple[Floats, ...],
-) -> xr.Dataset:
-    """Posterior means and covariances of random effects whose draws weren't kept."""
-    coords: dict[str, Any] = {"coef": [model.design.coefs[i] for i in columns]}
-    out: dict[str, Any] = {}
+def effects_dataset(model: Model, columns: NDArray[np.intp], found: EffectMoments) -> xr.Dataset:
+    """Posterior means and covariances where draws of random effects weren't kept."""
+    coefs = [model.design.coefs[i] for i in columns]
+    coords: dict[str, Any] = {"coef": coefs, "coef2": coefs}
+    out: dict[str, Any] = {
+        "beta": (("coef",), found.beta),
+        "beta_cov": (("coef", "coef2"), found.beta_cov),
+    }
     for i, g in enumerate(group_names(model)):
         level, other = (g.label, g.coef_dim), f"{g.coef_dim}2"
-        out[g.u] = (level, u[i])
-        out[f"{g.u}_cov"] = ((*level, other), u_cov[i])
-        out[f"{g.u}_beta_cov"] = ((*level, "coef"), u_beta_cov[i])
+        out[g.u] = (level, found.u[i])
+        out[f"{g.u}_cov"] = ((*level, other), found.u_cov[i])
+        out[f"{g.u}_beta_cov"] = ((*level, "coef"), found.u_beta_cov[i])
         coords |= g.coords() | {other: list(g.coefs)}
     return _dataset(out, coords)
 

@@ -40,10 +40,13 @@ def drawn_effects(
 
 @dataclass(frozen=True, slots=True, eq=False)
 class EffectMoments:
-    """Mean and covariances of the random effects over a posterior, by block.
+    """Mean and covariances of beta and the random effects over a posterior.
+
+    What is said of beta goes together with what is said of u: sums of both cancel as they should.
 
     Attributes
     ----------
+    beta, beta_cov : ndarray, shapes (p,) and (p, p)
     u : tuple of ndarray, each of shape (J, k)
     u_cov : tuple of ndarray, each of shape (J, k, k)
     u_beta_cov : tuple of ndarray, each of shape (J, k, p)
@@ -51,6 +54,8 @@ class EffectMoments:
         Relative Monte Carlo error of the conditional variances' mean: the median over effects.
     """
 
+    beta: Floats
+    beta_cov: Floats
     u: Blocks
     u_cov: Blocks
     u_beta_cov: Blocks
@@ -69,16 +74,19 @@ def effect_moments(density: Target, psi: Floats, subsample: Floats) -> EffectMom
         Those over which the conditional covariances are averaged.
     """
     m = density.equations.moments
-    conditional = [_Sums(size, m.p) for size in m.sizes]
+    conditional, own = [_Sums(size, m.p) for size in m.sizes], _Sums((1, m.p), 0)
     for part in slices(len(psi), 2 * m.q + 100):
         found = solve(density.at(psi[part]).factor)
+        own.add(found.beta[:, None], found.beta[:, :0])
         for sums, u in zip(conditional, found.u, strict=True):
             sums.add(u, found.beta)
     within = [np.zeros((*size, size[1])) for size in m.sizes]
     cross = [np.zeros((*size, m.p)) for size in m.sizes]
     squares = [np.zeros(size) for size in m.sizes]
+    within_beta = np.zeros((m.p, m.p))
     for point in subsample:
         cov = covariance(*density.point(point))
+        within_beta += cov.beta / len(subsample)
         for i, (u, u_beta) in enumerate(zip(cov.u, cov.u_beta, strict=True)):
             within[i] += u / len(subsample)
             cross[i] += u_beta / len(subsample)
@@ -88,6 +96,8 @@ def effect_moments(density: Target, psi: Floats, subsample: Floats) -> EffectMom
         for s, w in zip(squares, within, strict=True)
     ]
     return EffectMoments(
+        own.mean[0],
+        within_beta + own.covariance[0],
         tuple(s.mean for s in conditional),
         tuple(w + s.covariance for w, s in zip(within, conditional, strict=True)),
         tuple(c + s.cross for c, s in zip(cross, conditional, strict=True)),
