@@ -24,6 +24,7 @@ from bayeslmm.model import Model
 
 Floats = NDArray[np.float64]
 LARGE = 1e6
+LONG = 1e-3  # seconds of an evaluation that is worth a thread of its own
 SINGULAR = 1e-4  # a relative standard deviation below this is on the boundary, as in lme4
 
 
@@ -46,7 +47,14 @@ def maximise(model: Model, *, reml: bool) -> FitValues:
     _require_response(problem)
     start = problem.start()
     best = _Best(problem)
-    found = minimise(best, start, problem.lower, problem.curvature(start))
+    long = problem.equations.solver.seconds > LONG
+    found = minimise(
+        best,
+        start,
+        problem.lower,
+        problem.curvature(start),
+        many=problem.together if long else None,
+    )
     factor = best.factor_at(found.x)
     _require_residual(problem, factor)
     sigma = np.sqrt([problem.sigma2(factor)])

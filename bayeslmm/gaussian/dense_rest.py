@@ -7,9 +7,9 @@ from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import blas, lapack
 
 from bayeslmm.gaussian.layout import Layout
+from bayeslmm.linalg import lapack
 from bayeslmm.linalg.compiled import one_blas_thread
 
 Floats = NDArray[np.float64]
@@ -54,10 +54,10 @@ class DenseRest:
             return DenseFactor(np.empty((0, 0), order="F"))
         lower = x.reshape(self.q, self.q).T
         with one_blas_thread(self.q < MANY):
-            factored, info = lapack.dpotrf(lower, lower=1, overwrite_a=1, clean=0)
+            info = lapack.cholesky(lower)
         if info:
-            factored[:] = np.nan
-        return DenseFactor(factored)
+            lower[:] = np.nan
+        return DenseFactor(lower)
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,18 +74,24 @@ class DenseFactor:
 
     def forward(self, b: Floats) -> Floats:
         """`L⁻¹ b`, b of shape (q, r)."""
-        return np.ascontiguousarray(blas.dtrsm(1.0, self.a, b, lower=1)) if b.size else b
+        return self._solved(b, transposed=False)
 
     def backward(self, b: Floats) -> Floats:
         """`L⁻ᵀ b`, b of shape (q, r)."""
-        return np.ascontiguousarray(blas.dtrsm(1.0, self.a, b, lower=1, trans_a=1)) if b.size else b
+        return self._solved(b, transposed=True)
+
+    def _solved(self, b: Floats, *, transposed: bool) -> Floats:
+        out = b.copy(order="F")
+        lapack.solve_triangular(self.a, out, transposed=transposed)
+        return np.ascontiguousarray(out)
 
     @cached_property
     def inverse_values(self) -> Floats:
         """S⁻¹ at S's places."""
+        out = self.a.copy(order="F")
         with one_blas_thread(len(self.a) < MANY):
-            inverse, _ = lapack.dpotri(self.a, lower=1, overwrite_c=0)
-        return inverse.T.reshape(-1)
+            lapack.inverse(out)
+        return out.T.reshape(-1)
 
 
 def dense_rest(layout: Layout) -> DenseRest:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from bayeslmm.gaussian.equations import Equations, FactorPoint, equations
 from bayeslmm.gaussian.likelihood import deviance, deviance_slopes, profiled_sigma2
 from bayeslmm.gaussian.variances import lambdas_from_theta, theta_units
+from bayeslmm.linalg.compiled import one_blas_thread, sweep
 from bayeslmm.model import Model
 
 Floats = NDArray[np.float64]
@@ -67,6 +68,18 @@ class Profile:
         if not np.isfinite(value):
             return np.inf, np.zeros(len(self.units))
         return value, self.chain(deviance_slopes(factor, sigma2, reml=self.reml))
+
+    def together(self, points: list[Floats]) -> list[tuple[float, Floats]]:
+        """The deviance and its gradient at several points, a thread each."""
+        found: dict[int, tuple[float, Floats]] = {}
+
+        def task(a: int, b: int) -> None:
+            for i in range(a, b):
+                found[i] = self(points[i])
+
+        with one_blas_thread():
+            sweep(task, len(points))
+        return [found[i] for i in range(len(points))]
 
     @property
     def identity(self) -> Floats:

@@ -73,7 +73,7 @@ def test_draws_on_request_are_of_the_levels_asked_for(pair) -> None:
 
 def test_prediction_without_kept_draws(pair) -> None:
     """Rows of the data: the same mean and sd as with kept draws, within Monte Carlo error."""
-    model, full, lean = pair
+    _, full, lean = pair
     a, b = full.predict(seed=1), lean.predict(seed=1)
     size = full.tree["sample_stats"].attrs["importance_ess"]
     z = (a["estimate"] - b["estimate"]) / (a["std_error"] * np.sqrt(2 / size))
