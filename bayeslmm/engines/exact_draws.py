@@ -4,7 +4,6 @@ beta with the moments of u where draws of u would not fit the memory."""
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -12,8 +11,8 @@ from numpy.typing import NDArray
 
 from bayeslmm.fit.covariances import sds_and_correlations
 from bayeslmm.fit.tree import Draws, effects_dataset, posterior_dataset
-from bayeslmm.gaussian.effects import beta_draws, drawn_effects, effect_moments
-from bayeslmm.gaussian.target import Point, Target
+from bayeslmm.gaussian.effects import drawn_effects, effect_moments
+from bayeslmm.gaussian.target import Target
 from bayeslmm.model.names import group_names
 
 Floats = NDArray[np.float64]
@@ -67,14 +66,15 @@ def collect(
     order = rng.permutation(len(psi)) if shuffle else np.arange(len(psi))
     needed = 8.0 * len(psi) * density.equations.moments.q / GIB
     if needed <= memory:
-        parts = [_piece(density, p, e.beta, e.u) for p, e in drawn_effects(density, psi, rng)]
-        posterior = posterior_dataset(density.model, _joined(density, parts, order, shape))
-        return Gathered({"posterior": posterior}, order, ())
-    parts = [_piece(density, p, beta, ()) for p, beta in beta_draws(density, psi, rng)]
-    posterior = posterior_dataset(density.model, _joined(density, parts, order, shape))
-    count = min(len(psi), int(np.clip(WORK / (4 * density.seconds), LEAST, MOST)))
+        parts = list(drawn_effects(density, psi, rng))
+        u = tuple(np.concatenate([e.u[b] for e in parts]) for b in range(len(parts[0].u)))
+        draws = _arranged(density, psi, np.concatenate([e.beta for e in parts]), u, order, shape)
+        return Gathered({"posterior": posterior_dataset(density.model, draws)}, order, ())
+    count = min(len(psi), int(np.clip(WORK / (40 * density.seconds), LEAST, MOST)))
     chosen = psi[np.linspace(0, len(psi) - 1, count).astype(int)]
-    found = effect_moments(density, psi, chosen)
+    found = effect_moments(density, psi, chosen, rng)
+    draws = _arranged(density, psi, found.draws, (), order, shape)
+    posterior = posterior_dataset(density.model, draws)
     columns = density.equations.moments.columns
     effects = effects_dataset(density.model, columns, found)
     note = (
@@ -87,31 +87,29 @@ def collect(
     return Gathered({"posterior": posterior, "effects": effects}, order, (note,))
 
 
-def _piece(density: Target, point: Point, beta: Floats, u: tuple[Floats, ...]) -> Any:
-    names = group_names(density.model)
+def _arranged(
+    density: Target,
+    psi: Floats,
+    beta: Floats,
+    u: tuple[Floats, ...],
+    order: NDArray[np.intp],
+    shape: tuple[int, int],
+) -> Draws:
+    """Draws in their order, (chain, draw) leading, with the variances in users' terms."""
+
+    def put(values: Floats) -> Floats:
+        return values[order].reshape(*shape, *values.shape[1:])
+
+    read, sigma2 = density.read(psi)
     scales = [
         sds_and_correlations(f @ f.swapaxes(1, 2), g)
-        for f, g in zip(point.read.factors, names, strict=True)
+        for f, g in zip(read.factors, group_names(density.model), strict=True)
     ]
-    sd, cor = tuple(s for s, _ in scales), tuple(c for _, c in scales)
-    return beta, u, sd, cor, np.sqrt(point.sigma2)
-
-
-def _joined(
-    density: Target, parts: list[Any], order: NDArray[np.intp], shape: tuple[int, int]
-) -> Draws:
-    def join(arrays: list[Floats]) -> Floats:
-        whole = arrays[0] if len(arrays) == 1 else np.concatenate(arrays)
-        return whole[order].reshape(*shape, *whole.shape[1:])
-
-    def blocks(index: int) -> tuple[Floats, ...]:
-        return tuple(join([p[index][b] for p in parts]) for b in range(len(parts[0][index])))
-
     return Draws(
         columns=density.equations.moments.columns,
-        beta=join([p[0] for p in parts]),
-        u=blocks(1),
-        sd=blocks(2),
-        cor=blocks(3),
-        sigma=None if density.model.sigma_known else join([p[4] for p in parts]),
+        beta=put(beta),
+        u=tuple(put(x) for x in u),
+        sd=tuple(put(sd) for sd, _ in scales),
+        cor=tuple(put(cor) for _, cor in scales),
+        sigma=None if density.model.sigma_known else put(np.sqrt(sigma2)),
     )

@@ -80,21 +80,20 @@ class Crossed:
             sweep(by_point, size)
         return out
 
-    def draw(self, lambdas: Blocks, v: Floats, noise: Blocks | None) -> Blocks:
+    def draw(self, lambdas: Blocks, outer: Blocks, v: Floats, noise: Blocks | None) -> Blocks:
         size = len(v)
         if isinstance(self.system.rest, SparseRest):
-            return self._draw_sparse(self.system.rest, lambdas, v, noise)
+            b = self._draw_sparse(self.system.rest, lambdas, v, noise)
+            return tuple(x @ o.swapaxes(1, 2) for x, o in zip(b, outer, strict=True))
         out = tuple(np.empty((size, *shape)) for shape in self.system.moments.sizes)
 
         def by_point(a: int, b: int) -> None:
-            point = self.point(tuple(lam[a] for lam in lambdas))
             for s in range(a, b):
-                if s > a and not all(np.array_equal(lam[s], lam[s - 1]) for lam in lambdas):
-                    point = self.point(tuple(lam[s] for lam in lambdas))
-                right = point.right_hand_side(v[s][:, None])
-                given = None if noise is None else tuple(x[s][..., None] for x in noise)
-                for block, x in zip(out, point.solve(right, given), strict=True):
-                    block[s] = x[..., 0]
+                point = self.point(tuple(lam[s] for lam in lambdas))
+                given = None if noise is None else tuple(x[s : s + 1] for x in noise)
+                found = point.draw(tuple(o[s] for o in outer), v[s : s + 1], given)
+                for block, x in zip(out, found, strict=True):
+                    block[s] = x[0]
 
         with one_blas_thread(size > 1):
             sweep(by_point, size)

@@ -87,12 +87,12 @@ class CrossedPoint:
         parts = self.system.split(rest) | {plan.eliminated: b}
         return tuple(parts[i] for i in range(len(parts)))
 
-    def draw(self, v: Floats, noise: Blocks | None) -> Blocks:
+    def draw(self, outer: Blocks, v: Floats, noise: Blocks | None) -> Blocks:
         given = None
         if noise is not None:
             given = tuple(np.ascontiguousarray(np.moveaxis(x, 0, -1)) for x in noise)
         solved = self.solve(self.right_hand_side(np.ascontiguousarray(v.T)), given)
-        return tuple(np.moveaxis(x, -1, 0) for x in solved)
+        return tuple(np.moveaxis(o @ x, -1, 0) for o, x in zip(outer, solved, strict=True))
 
     @cached_property
     def reduced(self) -> Reduced:

@@ -11,14 +11,17 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from bayeslmm.gaussian.equations import Effects, Equations, outer_effects, solve
-from bayeslmm.gaussian.posterior import covariance, draw_beta
-from bayeslmm.gaussian.target import Point, Target
+from bayeslmm.gaussian.equations import Effects, Equations, outer_maps, solve
+from bayeslmm.gaussian.posterior import covariance, draw, draw_beta, standard_noise
+from bayeslmm.gaussian.target import Target
 from bayeslmm.gaussian.variances import Variances, lambdas_from_covariances
+from bayeslmm.linalg.compiled import one_blas_thread, sweep
+from bayeslmm.linalg.sums import add_effects
 
 Floats = NDArray[np.float64]
 Blocks = tuple[Floats, ...]
 WORKING = 30_000_000  # numbers of a batch
+LONG = 1e-3  # seconds of a factorisation that is done once for equal points
 
 
 def slices(size: int, each: int) -> Iterator[slice]:
@@ -27,25 +30,51 @@ def slices(size: int, each: int) -> Iterator[slice]:
     return (slice(a, min(size, a + step)) for a in range(0, size, step))
 
 
-def drawn_effects(
-    density: Target, psi: Floats, rng: np.random.Generator
-) -> Iterator[tuple[Point, Effects]]:
+def drawn_effects(density: Target, psi: Floats, rng: np.random.Generator) -> Iterator[Effects]:
     """Exact joint draws of (beta, u), one for each psi, in batches.
 
     Equal psi should stand together: the equations are factored once for them.
     """
     for part in slices(len(psi), 4 * density.equations.moments.q + 100):
-        yield density.effects(psi[part], rng)
+        if density.equations.solver.seconds < LONG:
+            point = density.at(psi[part])
+            yield draw(point.factor, point.sigma2, rng)
+        else:
+            yield _drawn_one_by_one(density, psi[part], rng)
+
+
+def _drawn_one_by_one(density: Target, psi: Floats, rng: np.random.Generator) -> Effects:
+    """As above, with every distinct psi factored once for all that is asked of it."""
+    m = density.equations.moments
+    first = np.flatnonzero(np.any(np.diff(psi, axis=0, prepend=np.nan) != 0, axis=1))
+    edges = np.append(first, len(psi))
+    beta, blocks = standard_noise(m, np.sqrt(density.read(psi)[1]), rng)
+    out = Effects(np.empty_like(beta), tuple(np.empty_like(z) for z in blocks))
+
+    def task(a: int, b: int) -> None:
+        for i in range(a, b):
+            here = slice(edges[i], edges[i + 1])
+            factor, _ = density.point(psi[edges[i]])
+            found = solve(factor, (beta[here], tuple(z[here] for z in blocks)))
+            out.beta[here] = found.beta
+            for block, u in zip(out.u, found.u, strict=True):
+                block[here] = u
+
+    with one_blas_thread():
+        sweep(task, len(first))
+    return out
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class EffectMoments:
-    """Mean and covariances of beta and the random effects over a posterior.
+    """Draws of beta, with mean and covariances of beta and the random effects.
 
     What is said of beta goes together with what is said of u: sums of both cancel as they should.
 
     Attributes
     ----------
+    draws : ndarray, shape (S, p)
+        Exact draws of beta, one for each psi.
     beta, beta_cov : ndarray, shapes (p,) and (p, p)
     u : tuple of ndarray, each of shape (J, k)
     u_cov : tuple of ndarray, each of shape (J, k, k)
@@ -54,6 +83,7 @@ class EffectMoments:
         Relative Monte Carlo error of the conditional variances' mean: the median over effects.
     """
 
+    draws: Floats
     beta: Floats
     beta_cov: Floats
     u: Blocks
@@ -62,7 +92,9 @@ class EffectMoments:
     error: float
 
 
-def effect_moments(density: Target, psi: Floats, subsample: Floats) -> EffectMoments:
+def effect_moments(
+    density: Target, psi: Floats, subsample: Floats, rng: np.random.Generator
+) -> EffectMoments:
     """Mean and covariance of u by the law of total variance, without its draws.
 
     Parameters
@@ -72,11 +104,16 @@ def effect_moments(density: Target, psi: Floats, subsample: Floats) -> EffectMom
         Draws of the variance parameters: u's conditional means are averaged over all of them.
     subsample : ndarray, shape (s, d)
         Those over which the conditional covariances are averaged.
+    rng : Generator
+        For the draws of beta.
     """
     m = density.equations.moments
     conditional, own = [_Sums(size, m.p) for size in m.sizes], _Sums((1, m.p), 0)
+    draws = []
     for part in slices(len(psi), 2 * m.q + 100):
-        found = solve(density.at(psi[part]).factor)
+        point = density.at(psi[part])
+        draws.append(draw_beta(point.factor, point.sigma2, rng))
+        found = solve(point.factor)
         own.add(found.beta[:, None], found.beta[:, :0])
         for sums, u in zip(conditional, found.u, strict=True):
             sums.add(u, found.beta)
@@ -96,6 +133,7 @@ def effect_moments(density: Target, psi: Floats, subsample: Floats) -> EffectMom
         for s, w in zip(squares, within, strict=True)
     ]
     return EffectMoments(
+        np.concatenate(draws),
         own.mean[0],
         within_beta + own.covariance[0],
         tuple(s.mean for s in conditional),
@@ -117,12 +155,16 @@ class _Sums:
     def add(self, u: Floats, beta: Floats) -> None:
         if self.about is None:
             self.about = u[0].copy(), beta[0].copy()
-        u, beta = u - self.about[0], beta - self.about[1]
+        about_u, about_beta = self.about
         self.count += len(u)
-        self.u += u.sum(axis=0)
-        self.beta += beta.sum(axis=0)
-        self.uu += np.einsum("sja,sjb->jab", u, u)
-        self.u_beta += np.einsum("sja,sp->jap", u, beta)
+        self.beta += (beta - about_beta).sum(axis=0)
+        sums = self.u, self.uu, self.u_beta
+        u, beta = np.ascontiguousarray(u), np.ascontiguousarray(beta)
+
+        def task(a: int, b: int) -> None:
+            add_effects(u, beta, about_u, about_beta, a, b, *sums)
+
+        sweep(task, len(self.u), 100)
 
     @property
     def mean(self) -> Floats:
@@ -138,15 +180,6 @@ class _Sums:
     def cross(self) -> Floats:
         u, beta = self.u / self.count, self.beta / self.count
         return np.asarray(self.u_beta / self.count - u[:, :, None] * beta)
-
-
-def beta_draws(
-    density: Target, psi: Floats, rng: np.random.Generator
-) -> Iterator[tuple[Point, Floats]]:
-    """Exact draws of beta alone, one for each psi, in batches."""
-    for part in slices(len(psi), 2000):
-        point = density.at(psi[part])
-        yield point, draw_beta(point.factor, point.sigma2, rng)
 
 
 def effects_given_beta(
@@ -176,4 +209,4 @@ def effects_given_beta(
         z = rng.standard_normal((len(beta), *size))
         z *= at.sigma[:, None, None]
         noise.append(z)
-    return outer_effects(m, lambdas, system.solver.draw(lambdas, v, tuple(noise)))
+    return system.solver.draw(lambdas, outer_maps(m, lambdas), v, tuple(noise))

@@ -14,7 +14,6 @@ a leading batch axis S: one point of the variance parameters each.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -176,9 +175,10 @@ class Factor:
         """rho², the penalised residual sum of squares, shape (S,)."""
         return np.asarray(self.lower[:, -1, -1] ** 2)
 
-    def draw(self, lambdas: Blocks, v: Floats, noise: Blocks | None) -> Blocks:
-        """`b` at every point: see `Solver.draw`."""
-        return self.equations.solver.draw(lambdas, v, noise)
+    def draw(self, v: Floats, noise: Blocks | None) -> Blocks:
+        """`u` at every point: see `Solver.draw`."""
+        outer = outer_maps(self.equations.moments, self.lambdas)
+        return self.equations.solver.draw(self.lambdas, outer, v, noise)
 
     @cached_property
     def inner_beta(self) -> Floats:
@@ -203,9 +203,10 @@ class FactorPoint(Factor):
         half = np.linalg.solve(self.lower[0, :-1, :-1], np.eye(self.equations.moments.p))
         return np.asarray(half.T @ half)
 
-    def draw(self, lambdas: Blocks, v: Floats, noise: Blocks | None) -> Blocks:
-        """`b` for any number of v at this one point."""
-        return self.point.draw(v, noise)
+    def draw(self, v: Floats, noise: Blocks | None) -> Blocks:
+        """`u` for any number of v at this one point."""
+        outer = outer_maps(self.equations.moments, tuple(f[0] for f in self.lambdas))
+        return self.point.draw(outer, v, noise)
 
     @property
     def v(self) -> Floats:
@@ -249,27 +250,20 @@ def solve(factor: Factor, noise: tuple[Floats, Blocks] | None = None) -> Effects
     factor : Factor
     noise : tuple, optional
         Standard normals times sigma: of beta, shape (S, p), and of b by block, shape
-        (S, J, k). Equations factored at one point serve any number S of draws.
+        (S, J, k). A `FactorPoint` serves any number S of draws.
     """
-    moments_ = factor.equations.moments
+    m = factor.equations.moments
     beta = factor.inner_beta
-    lambdas: Sequence[Floats] = factor.lambdas
     if noise is not None:
-        count = len(noise[0])
-        lower = np.broadcast_to(factor.lower[:, :-1, :-1], (count, moments_.p, moments_.p))
+        lower = np.broadcast_to(factor.lower[:, :-1, :-1], (len(noise[0]), m.p, m.p))
         beta = beta + solve_upper(lower, noise[0][..., None])[..., 0]
-        lambdas = [np.broadcast_to(f, (count, *f.shape[1:])) for f in lambdas]
-    users = moments_.coordinates.beta(beta)
-    if not moments_.zz:
+    users = m.coordinates.beta(beta)
+    if not m.zz:
         return Effects(users, ())
     v = np.concatenate([-beta, np.ones((len(beta), 1))], axis=1)
-    b = factor.draw(tuple(lambdas), v, None if noise is None else noise[1])
-    return Effects(users, outer_effects(moments_, tuple(lambdas), b))
+    return Effects(users, factor.draw(v, None if noise is None else noise[1]))
 
 
-def outer_effects(m: Moments, lambdas: Blocks, b: Blocks) -> Blocks:
-    """u = C Lambda b in the users' coordinates, by block."""
-    return tuple(
-        x @ (C @ lam).swapaxes(-1, -2)
-        for x, C, lam in zip(b, m.coordinates.blocks, lambdas, strict=True)
-    )
+def outer_maps(m: Moments, lambdas: Blocks) -> Blocks:
+    """C Lambda by block: from b to the users' u."""
+    return tuple(C @ lam for C, lam in zip(m.coordinates.blocks, lambdas, strict=True))

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from bayeslmm.gaussian.coordinates import Coordinates
 from bayeslmm.gaussian.equations import BetaPrior, Effects, Factor, FactorPoint, solve
+from bayeslmm.gaussian.moments import Moments
 from bayeslmm.linalg.batched import solve_lower, solve_upper
 from bayeslmm.model import PriorRows
 
@@ -62,15 +63,20 @@ def draw(factor: Factor, sigma2: Floats, rng: np.random.Generator) -> Effects:
         Residual variances.
     rng : Generator
     """
-    m = factor.equations.moments
-    sigma = np.sqrt(sigma2)
+    return solve(factor, standard_noise(factor.equations.moments, np.sqrt(sigma2), rng))
+
+
+def standard_noise(
+    m: Moments, sigma: Floats, rng: np.random.Generator
+) -> tuple[Floats, tuple[Floats, ...]]:
+    """Standard normals times sigma (S,) for beta, (S, p), and for b by block, (S, J, k)."""
     beta = rng.standard_normal((len(sigma), m.p)) * sigma[:, None]
     blocks = []
     for size in m.sizes:
         z = rng.standard_normal((len(sigma), *size))
         z *= sigma[:, None, None]
         blocks.append(z)
-    return solve(factor, (beta, tuple(blocks)))
+    return beta, tuple(blocks)
 
 
 def draw_beta(factor: Factor, sigma2: Floats, rng: np.random.Generator) -> Floats:

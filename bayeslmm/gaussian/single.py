@@ -52,16 +52,15 @@ class Single:
     def point(self, lambdas: Blocks) -> SinglePoint:
         return SinglePoint(self, np.array(lambdas[0]))
 
-    def draw(self, lambdas: Blocks, v: Floats, noise: Blocks | None) -> Blocks:
-        lam = np.array(lambdas[0])
+    def draw(self, lambdas: Blocks, outer: Blocks, v: Floats, noise: Blocks | None) -> Blocks:
+        lam, taken = np.array(lambdas[0]), np.array(outer[0])
         size, k = len(v), lam.shape[-1]
         out = np.empty((size, self.zz.shape[-1], k))
-        identity = np.tile(np.eye(k), (size, 1, 1))
         none = np.empty((0, *out.shape[1:]))
 
         def task(a: int, b: int) -> None:
             given = none if noise is None else noise[0][a:b]
-            draw_levels(self.zz, self.zf, lam[a:b], identity[a:b], v[a:b], given, out[a:b])
+            draw_levels(self.zz, self.zf, lam[a:b], taken[a:b], v[a:b], given, out[a:b])
 
         sweep(task, size, self._least)
         return (out,)
@@ -100,8 +99,9 @@ class SinglePoint:
         solve_levels(self.solver.zz, self.solver.zf, self.lam, own, solutions)
         return Inverse((own,), (solutions,))
 
-    def draw(self, v: Floats, noise: Blocks | None) -> Blocks:
-        return self.solver.draw((np.tile(self.lam, (len(v), 1, 1)),), v, noise)
+    def draw(self, outer: Blocks, v: Floats, noise: Blocks | None) -> Blocks:
+        every = (np.tile(self.lam, (len(v), 1, 1)),), (np.tile(outer[0], (len(v), 1, 1)),)
+        return self.solver.draw(*every, v, noise)
 
     def variance(self, random: Combinations) -> Floats:
         level, values = random[0]

@@ -84,8 +84,8 @@ class Point(Protocol):
     def inverse(self) -> Inverse:
         """The levels' own blocks of the inverse, and the solutions for F."""
 
-    def draw(self, v: Floats, noise: Blocks | None) -> Blocks:
-        """As `Solver.draw`, this one factorisation serving all S draws."""
+    def draw(self, outer: Blocks, v: Floats, noise: Blocks | None) -> Blocks:
+        """As `Solver.draw`, outer of shape (k, k) each: one factorisation for all S draws."""
 
     def variance(self, random: Combinations) -> Floats:
         """`z'Lambda M⁻¹ Lambda'z` of r combinations z, shape (r,): for each block their level,
@@ -105,12 +105,13 @@ class Solver(Protocol):
     def point(self, lambdas: Blocks) -> Point:
         """At one point: lambdas of shape (k, k) each."""
 
-    def draw(self, lambdas: Blocks, v: Floats, noise: Blocks | None) -> Blocks:
-        """`b = M⁻¹ Lambda'Z'WF v + L_Z⁻ᵀ noise` at S points, shape (S, J, k) by block.
+    def draw(self, lambdas: Blocks, outer: Blocks, v: Floats, noise: Blocks | None) -> Blocks:
+        """`u = outer (M⁻¹ Lambda'Z'WF v + L_Z⁻ᵀ noise)` at S points, (S, J, k) by block.
 
         Parameters
         ----------
-        lambdas : tuple of ndarray, each of shape (S, k, k)
+        lambdas, outer : tuple of ndarray, each of shape (S, k, k)
+            The latter takes b to the users' u.
         v : ndarray, shape (S, m)
             (-beta, 1): what is left of the response.
         noise : tuple of ndarray, each of shape (S, J, k), optional

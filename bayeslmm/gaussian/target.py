@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from scipy import special
 
 from bayeslmm.gaussian.coordinates import Coordinates
-from bayeslmm.gaussian.equations import Effects, Equations, Factor, FactorPoint, equations
+from bayeslmm.gaussian.equations import Equations, Factor, FactorPoint, equations
 from bayeslmm.gaussian.likelihood import marginal_deviance, marginal_slopes
-from bayeslmm.gaussian.posterior import draw, normal_prior
+from bayeslmm.gaussian.posterior import normal_prior
 from bayeslmm.gaussian.variances import PsiPoint, Variances, read_psi, write_psi
 from bayeslmm.model import Model, PriorRows, prior_rows
 
@@ -131,10 +131,10 @@ class Target:
         prior = normal_prior(self.rows, self._about, read.multiplier, 1)
         return self.equations.at(read.lambdas, sigma2, prior), float(sigma2[0])
 
-    def effects(self, psi: Floats, rng: np.random.Generator) -> tuple[Point, Effects]:
-        """Exact draws of (beta, u), one for each psi."""
-        point = self.at(psi)
-        return point, draw(point.factor, point.sigma2, rng)
+    def read(self, psi: Floats) -> tuple[PsiPoint, Floats]:
+        """Covariances and sigma² at psi, shape (S, dimension), without factoring anything."""
+        found = self._read(psi)
+        return found.point, found.sigma**2
 
     def value_and_gradient(self, psi: Floats) -> tuple[float, Floats]:
         """log p(y, psi) at one psi, shape (dimension,), and its gradient.
