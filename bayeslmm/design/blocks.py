@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 
-from bayeslmm.design.coding import LearntTerms, learn_terms
-from bayeslmm.design.groups import LearntGroup, learn_group
-from bayeslmm.design.transforms import States
-from bayeslmm.design.types import Part, RandomBlock
+from bayeslmm.design.coding import LearntTerms
+from bayeslmm.design.groups import Codes, LearntGroup, learn_group
+from bayeslmm.design.normal import Columns
+from bayeslmm.design.types import Floats, Part, RandomBlock
 from bayeslmm.errors import FormulaError
 from bayeslmm.formula import RandomTerm
+
+Values = Callable[[LearntTerms], Floats]  # the columns of terms for some rows, made once
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -26,36 +27,41 @@ class LearntBlock:
     terms: tuple[LearntTerms, ...]
     parts: tuple[Part, ...]
 
-    def block(self, frame: pd.DataFrame, states: States, *, new_levels: str) -> RandomBlock:
-        """The block for the rows of `frame` (normal columns)."""
+    def block(self, codes: Codes, values: Values) -> RandomBlock:
+        """The block for rows of these levels."""
+        made = [values(term) for term in self.terms]
         return RandomBlock(
             group=self.name,
             levels=self.group.levels,
-            codes=self.group.codes(frame, new_levels=new_levels),
-            values=np.hstack([term.columns(frame, states) for term in self.terms]),
+            codes=codes,
+            values=made[0] if len(made) == 1 else np.hstack(made),
             coefs=tuple(name for term in self.terms for name in term.names),
             parts=self.parts,
         )
 
 
-def learn_block(terms: Sequence[RandomTerm], frame: pd.DataFrame, states: States) -> LearntBlock:
-    """Merge the random terms on one factor.
+def learn_block(
+    terms: Sequence[RandomTerm], columns: Columns, learnt_from: Callable[[str], LearntTerms]
+) -> tuple[LearntBlock, Codes]:
+    """Merge the random terms on one factor; also the level of each row.
+
+    `learnt_from` gives what a left-hand side learnt from these rows.
 
     Raises
     ------
     FormulaError
         If two of them give one coefficient an effect.
     """
-    learnt = tuple(learn_terms(term.lhs, frame, states) for term in terms)
+    learnt = tuple(learnt_from(term.lhs) for term in terms)
     _require_distinct(terms, learnt)
     parts: list[Part] = []
     start = 0
-    for term, columns in zip(terms, learnt, strict=True):
-        end = start + len(columns.names)
+    for term, made in zip(terms, learnt, strict=True):
+        end = start + len(made.names)
         parts.append(Part(term.structure, tuple(range(start, end))))
         start = end
-    group = learn_group(terms[0].factors, frame)
-    return LearntBlock(terms[0].group, group, learnt, tuple(parts))
+    group, codes = learn_group(terms[0].factors, columns)
+    return LearntBlock(terms[0].group, group, learnt, tuple(parts)), codes
 
 
 def _require_distinct(terms: Sequence[RandomTerm], learnt: Sequence[LearntTerms]) -> None:

@@ -13,7 +13,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 
 from bayeslmm.design.contrasts import (
     POLYNOMIAL,
@@ -22,7 +21,8 @@ from bayeslmm.design.contrasts import (
     contrasts,
     dummies,
 )
-from bayeslmm.design.levels import codes_of, levels_of, unseen
+from bayeslmm.design.levels import codes_of, unseen
+from bayeslmm.design.normal import Columns
 from bayeslmm.design.transforms import States, evaluate
 from bayeslmm.design.types import Floats
 from bayeslmm.errors import FormulaError
@@ -38,9 +38,9 @@ class Numeric:
     node: Node
     names: tuple[str, ...]
 
-    def columns(self, frame: pd.DataFrame, states: States) -> Floats:
-        """Its columns for the rows of `frame`, shape (n, k)."""
-        values = evaluate(self.node, frame, states)
+    def values(self, columns: Columns, states: States) -> Floats:
+        """Its values for the rows of `columns`, shape (n, k)."""
+        values = evaluate(self.node, columns, states)
         return values[:, None] if values.ndim == 1 else values
 
 
@@ -53,12 +53,12 @@ class Categorical:
     coding: Coding
     names: tuple[str, ...]
 
-    def columns(self, frame: pd.DataFrame, states: States) -> Floats:
-        """Its columns for the rows of `frame`, shape (n, k)."""
-        codes = codes_of(frame[self.column], self.levels)
+    def values(self, columns: Columns, states: States) -> Floats:
+        """Its values for the rows of `columns`, shape (n, k)."""
+        codes = codes_of(columns[self.column], self.levels)
         if (codes < 0).any():
             hint = f"The effect of {self.column!r} is known for the learnt levels only"
-            raise unseen(self.column, frame[self.column], codes, hint, self.levels)
+            raise unseen(self.column, columns[self.column], codes, hint, self.levels)
         return self.coding.matrix[codes]
 
 
@@ -81,21 +81,26 @@ class LearntTerms:
     terms: tuple[tuple[Factor, ...], ...]
     names: tuple[str, ...]
 
-    def columns(self, frame: pd.DataFrame, states: States) -> Floats:
-        """Its columns for the rows of `frame`, shape (n, p)."""
-        n = len(frame)
+    def values(self, columns: Columns, states: States) -> Floats:
+        """Its columns for the rows of `columns`, shape (n, p)."""
         cache: dict[int, Floats] = {}
-        parts = [np.ones((n, 1))] if self.intercept else []
+        out = np.empty((len(columns), len(self.names)))
+        end = 0
+        if self.intercept:
+            out[:, 0] = 1.0
+            end = 1
         for term in self.terms:
             for factor in term:
                 if id(factor) not in cache:
-                    cache[id(factor)] = factor.columns(frame, states)
-            parts.append(_product([cache[id(factor)] for factor in term]))
-        return np.hstack(parts) if parts else np.empty((n, 0))
+                    cache[id(factor)] = factor.values(columns, states)
+            part = _product([cache[id(factor)] for factor in term])
+            start, end = end, end + part.shape[1]
+            out[:, start:end] = part
+        return out
 
 
-def learn_terms(text: str, frame: pd.DataFrame, states: States) -> LearntTerms:
-    """Learn a right-hand side from the rows of `frame` (normal columns).
+def learn_terms(text: str, columns: Columns, states: States) -> LearntTerms:
+    """Learn a right-hand side from the rows of `columns`.
 
     Raises
     ------
@@ -105,44 +110,42 @@ def learn_terms(text: str, frame: pd.DataFrame, states: States) -> LearntTerms:
         If a column can't serve as what the formula takes it for.
     """
     intercept, trees = trees_of(text)
-    full = _dummy_coded(intercept, trees, frame)
+    full = _dummy_coded(intercept, trees, columns)
     cache: dict[tuple[Node, bool], Factor] = {}
     terms: list[tuple[Factor, ...]] = []
     for place, tree in enumerate(trees):
         for node in tree:
             key = (node, (place, node) in full)
             if key not in cache:
-                cache[key] = _learn_factor(node, key[1], frame, states)
+                cache[key] = _learn_factor(node, key[1], columns, states)
         terms.append(tuple(cache[node, (place, node) in full] for node in tree))
     names = (["Intercept"] if intercept else []) + [n for term in terms for n in _names(term)]
     _require_distinct(names, text)
     return LearntTerms(intercept, tuple(terms), tuple(names))
 
 
-def ordered_columns(text: str, frame: pd.DataFrame) -> list[str]:
+def ordered_columns(text: str, columns: Columns) -> list[str]:
     """Ordered categoricals that a right-hand side codes by polynomial contrasts."""
     intercept, trees = trees_of(text)
-    full = _dummy_coded(intercept, trees, frame)
+    full = _dummy_coded(intercept, trees, columns)
     found: list[str] = []
     for place, tree in enumerate(trees):
         for node in tree:
-            contrast = _contrast_of(node, frame)
+            contrast = _contrast_of(node, columns)
             said = isinstance(node, Call) and bool(node.options)
             if contrast == POLYNOMIAL and not said and (place, node) not in full:
                 found.append(_column_of(node))
     return list(dict.fromkeys(found))
 
 
-def _dummy_coded(
-    intercept: bool, trees: Sequence[Term], frame: pd.DataFrame
-) -> set[tuple[int, Node]]:
+def _dummy_coded(intercept: bool, trees: Sequence[Term], columns: Columns) -> set[tuple[int, Node]]:
     """The categorical factors coded by dummies, each with the place of its term."""
     full: set[tuple[int, Node]] = set()
     first_without_intercept = not intercept
     for place, tree in enumerate(trees):
         before = [set(earlier) for earlier in trees[:place]]
         for node in tree:
-            if not _is_categorical(node, frame):
+            if not _is_categorical(node, columns):
                 continue
             rest = set(tree) - {node}
             if first_without_intercept or (rest and not any(rest <= other for other in before)):
@@ -151,36 +154,34 @@ def _dummy_coded(
     return full
 
 
-def _learn_factor(node: Node, full: bool, frame: pd.DataFrame, states: States) -> Factor:
+def _learn_factor(node: Node, full: bool, columns: Columns, states: States) -> Factor:
     shown = node.name if isinstance(node, Column) else show(node)
-    contrast = _contrast_of(node, frame)
+    contrast = _contrast_of(node, columns)
     if contrast is None:
-        values = evaluate(node, frame, states)
+        values = evaluate(node, columns, states)
         names = [shown] if values.ndim == 1 else _numbered(shown, values.shape[1])
         return Numeric(node, tuple(names))
     column = _column_of(node)
-    levels = levels_of(frame[column])
+    levels = columns[column].coded[0]
     coding = dummies(levels) if full else contrasts(levels, contrast, column)
     return Categorical(column, levels, coding, tuple(f"{shown}[{x}]" for x in coding.labels))
 
 
-def _contrast_of(node: Node, frame: pd.DataFrame) -> Contrast | None:
+def _contrast_of(node: Node, columns: Columns) -> Contrast | None:
     """How a factor's levels are compared where they are; None for a number."""
-    if not _is_categorical(node, frame):
+    if not _is_categorical(node, columns):
         return None
     if isinstance(node, Call):
         for option in node.options:
             if isinstance(option.value, Contrast):
                 return option.value
-    dtype = frame[_column_of(node)].dtype
-    ordered = isinstance(dtype, pd.CategoricalDtype) and bool(dtype.ordered)
-    return POLYNOMIAL if ordered else TREATMENT
+    return POLYNOMIAL if columns[_column_of(node)].ordered else TREATMENT
 
 
-def _is_categorical(node: Node, frame: pd.DataFrame) -> bool:
+def _is_categorical(node: Node, columns: Columns) -> bool:
     match node:
         case Column(name):
-            return isinstance(frame[name].dtype, pd.CategoricalDtype)
+            return columns[name].labels is not None
         case Call("C", _, _):
             return True
         case _:

@@ -7,12 +7,15 @@ a column was stored as. Missing values are looked for before, and gone by then.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from bayeslmm.design.normal import Columns, Normal, index_dtype
+from bayeslmm.design.table import Taken
 from bayeslmm.design.types import Floats
 from bayeslmm.errors import DataError
 
@@ -22,6 +25,11 @@ _TIME_GROUPS = "As a grouping factor it has to be text: data[{0!r}] = data[{0!r}
 
 def missing_in(column: pd.Series[Any]) -> NDArray[np.bool_]:
     """Which rows of a column have no value, ``None``, ``NA`` or ``NaN``; shape (n,)."""
+    dtype = column.dtype
+    if isinstance(dtype, np.dtype) and dtype.kind in "iub":
+        return np.zeros(len(column), dtype=bool)
+    if isinstance(dtype, np.dtype) and dtype.kind == "f":
+        return np.isnan(column.to_numpy())
     gone = column.isna().to_numpy(dtype=bool)
     if pd.api.types.is_float_dtype(column.dtype):
         # nullable and Arrow floats tell NaN from NA; here both are missing
@@ -29,13 +37,16 @@ def missing_in(column: pd.Series[Any]) -> NDArray[np.bool_]:
     return gone
 
 
-def normal_frame(raw: pd.DataFrame, grouping: Collection[str]) -> pd.DataFrame:
+def normal_columns(table: Taken, grouping: Collection[str]) -> Columns:
     """All columns in normal form; those of `grouping` are grouping factors."""
-    columns = {name: normalise(raw[name], name, group=name in grouping) for name in raw.columns}
-    return pd.DataFrame(columns, index=raw.index)
+    columns = {
+        name: normalise(column, name, group=name in grouping)
+        for name, column in table.columns.items()
+    }
+    return Columns(columns, table.index)
 
 
-def normalise(column: pd.Series[Any], name: str, *, group: bool = False) -> pd.Series[Any]:
+def normalise(column: pd.Series[Any], name: str, *, group: bool = False) -> Normal:
     """A column without missing values as int64, float64 or a categorical of its used levels.
 
     Parameters
@@ -48,7 +59,7 @@ def normalise(column: pd.Series[Any], name: str, *, group: bool = False) -> pd.S
 
     Returns
     -------
-    Series, shape (n,)
+    Normal, n rows
         Levels of text are sorted, those of truth values are False and True; a categorical
         keeps the order of its categories, and whether it is ordered.
 
@@ -58,14 +69,17 @@ def normalise(column: pd.Series[Any], name: str, *, group: bool = False) -> pd.S
         For infinite values, and types that stand for neither numbers nor groups.
     """
     dtype = column.dtype
+    if isinstance(dtype, np.dtype) and dtype.kind in "iuf":
+        return _number(column, name)
     if isinstance(dtype, pd.ArrowDtype) and str(dtype).startswith("dictionary"):
         arrow: Any = column.array.__arrow_array__()
         column = arrow.unify_dictionaries().to_pandas().set_axis(column.index)
-        dtype = column.dtype
+        # a dictionary may name more than its column holds, and means nothing by it
+        return replace(_categorical(column, name), unused=())
     if isinstance(dtype, pd.CategoricalDtype):
         return _categorical(column, name)
     if pd.api.types.is_bool_dtype(dtype):
-        return _of_levels(column, [bool(v) for v in column], [False, True])
+        return _truth(column, name, column.to_numpy(dtype=bool))
     if pd.api.types.is_complex_dtype(dtype):
         raise DataError(f"The column {name!r} is complex", allowed="real numbers")
     if _is_time(dtype):
@@ -73,8 +87,7 @@ def normalise(column: pd.Series[Any], name: str, *, group: bool = False) -> pd.S
     if pd.api.types.is_numeric_dtype(dtype):
         return _number(column, name)
     if pd.api.types.is_string_dtype(dtype) and not _is_object(dtype):
-        values = [str(v) for v in column]
-        return _of_levels(column, values, sorted(set(values)))
+        return _text(column, name)
     if _is_object(dtype):
         return _object(column, name, group)
     raise DataError(f"The column {name!r} can't be used", got=str(dtype))
@@ -86,15 +99,7 @@ def first_row(index: pd.Index[Any], mask: NDArray[np.bool_]) -> str:
     return repr(label.item() if isinstance(label, np.generic) else label)
 
 
-def unused_levels(before: pd.Series[Any], after: pd.Series[Any]) -> list[str]:
-    """Levels of a categorical column that no row has; `after` is its normal form."""
-    if not isinstance(before.dtype, pd.CategoricalDtype):
-        return []
-    used = set(after.cat.categories)
-    return [str(level) for level in map(_label, before.cat.categories) if level not in used]
-
-
-def numbers(column: pd.Series[Any], what: str, name: str) -> Floats:
+def numbers(column: Normal, what: str, name: str) -> Floats:
     """A normal column, `name` in the table, as floats; truth values are 0 and 1.
 
     Raises
@@ -102,27 +107,19 @@ def numbers(column: pd.Series[Any], what: str, name: str) -> Floats:
     DataError
         If it is categorical; `what` says where it was to be a number.
     """
-    if isinstance(column.dtype, pd.CategoricalDtype):
-        if not is_truth(column):
-            raise DataError(
-                f"{what} has to be a number",
-                got="text or a categorical, with levels "
-                + ", ".join(map(str, column.cat.categories[:5])),
-                hint=f"If the text shows numbers, convert it: "
-                f"data[{name!r}] = data[{name!r}].astype(float)",
-            )
-        column = column.astype(bool)
-    return column.to_numpy(dtype=np.float64)
+    if column.labels is not None and not column.is_truth:
+        raise DataError(
+            f"{what} has to be a number",
+            got="text or a categorical, with levels " + ", ".join(map(str, column.labels[:5])),
+            hint=f"If the text shows numbers, convert it: "
+            f"data[{name!r}] = data[{name!r}].astype(float)",
+        )
+    return column.floats
 
 
 def input_numbers(key: str, column: pd.Series[Any]) -> Floats:
     """A row-wise input (``weights``, ...) without missing values, as floats."""
     return numbers(normalise(column, key), key, str(column.name or key))
-
-
-def is_truth(column: pd.Series[Any]) -> bool:
-    """Whether a categorical's levels are truth values."""
-    return all(isinstance(level, bool | np.bool_) for level in column.cat.categories)
 
 
 def _is_object(dtype: Any) -> bool:
@@ -141,28 +138,40 @@ def _times(name: str, got: str, group: bool) -> DataError:
     return DataError(f"The column {name!r} holds times", got=got, hint=hint)
 
 
-def _number(column: pd.Series[Any], name: str) -> pd.Series[Any]:
-    if pd.api.types.is_integer_dtype(column.dtype) and column.max() < 2**63:
-        return pd.Series(column.to_numpy(dtype=np.int64), index=column.index)
+def _number(column: pd.Series[Any], name: str) -> Normal:
+    """Numbers, copied: the table stays its owner's to change."""
+    if _fits_int64(column):
+        return Normal(name, _own(column.to_numpy(dtype=np.int64)), column.index)
     values = column.to_numpy(dtype=np.float64)
-    infinite = ~np.isfinite(values)
-    if infinite.any():
+    if not np.isfinite(values).all():
+        infinite = ~np.isfinite(values)
         raise DataError(
             f"The column {name!r} has {infinite.sum()} infinite value(s), "
             f"the first in row {first_row(column.index, infinite)}",
             hint="Correct them, or mark them as missing",
         )
-    return pd.Series(values, index=column.index)
+    return Normal(name, _own(values), column.index)
 
 
-def _object(column: pd.Series[Any], name: str, group: bool) -> pd.Series[Any]:
+def _fits_int64(column: pd.Series[Any]) -> bool:
+    if isinstance(column.dtype, np.dtype) and column.dtype.kind == "i":
+        return True
+    return bool(pd.api.types.is_integer_dtype(column.dtype) and column.max() < 2**63)
+
+
+def _own(values: NDArray[Any]) -> NDArray[Any]:
+    own = values.copy()
+    own.flags.writeable = False
+    return own
+
+
+def _object(column: pd.Series[Any], name: str, group: bool) -> Normal:
     kind = pd.api.types.infer_dtype(column, skipna=True)
-    values = column.tolist()
     if kind == "string":
-        texts = [str(v) for v in values]
-        return _of_levels(column, texts, sorted(set(texts)))
+        return _text(column, name)
+    values = column.tolist()
     if kind == "boolean":
-        return _of_levels(column, [bool(v) for v in values], [False, True])
+        return _truth(column, name, np.array([bool(v) for v in values]))
     if kind == "integer":
         return normalise(_from_objects(column, values), name)
     if kind in ("floating", "mixed-integer-float", "decimal"):
@@ -190,37 +199,58 @@ def _from_objects(column: pd.Series[Any], values: Sequence[Any]) -> pd.Series[An
     return pd.Series(values, index=column.index, dtype="float64" if big else "int64")
 
 
-def _categorical(column: pd.Series[Any], name: str) -> pd.Series[Any]:
-    levels = [_label(level) for level in column.cat.categories]
+def _categorical(column: pd.Series[Any], name: str) -> Normal:
+    levels = _labels(column.cat.categories)
+    if not set(map(type, levels)) <= {str}:
+        _require_one_kind(levels, name)
+    codes = column.cat.codes.to_numpy().astype(np.intp)
+    used = np.bincount(codes, minlength=len(levels)) > 0
+    ordered = bool(column.cat.ordered)
+    if used.all():
+        return Normal(name, codes, column.index, _alike(levels), ordered)
+    kept = _alike([levels[place] for place in np.flatnonzero(used)])
+    unused = tuple(str(levels[place]) for place in np.flatnonzero(~used))
+    return Normal(name, (np.cumsum(used) - 1)[codes], column.index, kept, ordered, unused)
+
+
+def _require_one_kind(levels: Sequence[Any], name: str) -> None:
     kinds = {"number" if isinstance(v, int | float) else type(v).__name__ for v in levels}
-    if len(kinds - {"bool"}) > 1 or len(kinds) > 1:
+    if len(kinds) > 1:
         raise DataError(
             f"The levels of {name!r} mix types",
             got=", ".join(sorted(kinds)),
             hint=f"Rename them: data[{name!r}].cat.rename_categories(str)",
         )
-    codes = column.cat.codes.to_numpy()
-    used = np.bincount(codes, minlength=len(levels)) > 0
-    renumbered = (np.cumsum(used) - 1)[codes]
-    kept = [level for level, is_used in zip(levels, used, strict=True) if is_used]
-    ordered = bool(column.cat.ordered)
-    dtype = pd.CategoricalDtype(pd.Index(kept, dtype=_index_dtype(kept)), ordered=ordered)
-    return pd.Series(pd.Categorical.from_codes(renumbered, dtype=dtype), index=column.index)
 
 
-def _of_levels(column: pd.Series[Any], values: list[Any], levels: list[Any]) -> pd.Series[Any]:
-    present = set(values)
-    kept = [level for level in levels if level in present]
-    dtype = pd.CategoricalDtype(pd.Index(kept, dtype=_index_dtype(kept)), ordered=False)
-    return pd.Series(pd.Categorical(values, dtype=dtype), index=column.index)
+def _text(column: pd.Series[Any], name: str) -> Normal:
+    """A column of text: its levels are sorted as Python sorts text."""
+    codes, found = pd.factorize(column)
+    texts = [str(v) for v in found]
+    order = sorted(range(len(texts)), key=texts.__getitem__)
+    place = np.empty(len(order), dtype=np.intp)
+    place[order] = np.arange(len(order))
+    return Normal(name, place[codes], column.index, [texts[i] for i in order])
+
+
+def _truth(column: pd.Series[Any], name: str, values: NDArray[np.bool_]) -> Normal:
+    labels = [level for level in (False, True) if (values == level).any()]
+    codes = values.astype(np.intp) - int(labels[0])
+    return Normal(name, codes, column.index, labels)
+
+
+def _labels(categories: pd.Index[Any]) -> list[str | int | float | bool]:
+    """Levels as text, numbers or truth values: what a file and a coordinate can hold."""
+    plain = categories.tolist()
+    return plain if set(map(type, plain)) <= {str} else [_label(level) for level in plain]
 
 
 def _label(level: Any) -> str | int | float | bool:
-    """A level as text, a number or a truth value: what a file and a coordinate can hold."""
     plain = level.item() if isinstance(level, np.generic) else level
     return plain if isinstance(plain, str | int | float | bool) else str(plain)
 
 
-def _index_dtype(levels: Sequence[Any]) -> Any:
-    """Text and truth values as objects, so that they don't depend on pandas' string types."""
-    return object if any(isinstance(v, str | bool) for v in levels) else None
+def _alike(levels: list[Any]) -> list[Any]:
+    """Whole numbers beside fractions as floats too."""
+    same = len(set(map(type, levels))) == 1
+    return levels if same else pd.Index(levels, dtype=index_dtype(levels)).tolist()

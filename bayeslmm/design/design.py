@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cache, cached_property
 from typing import Any, Literal
 
 import numpy as np
@@ -12,9 +13,10 @@ from numpy.typing import NDArray
 
 from bayeslmm.design.blocks import LearntBlock
 from bayeslmm.design.coding import LearntTerms
-from bayeslmm.design.columns import first_row, input_numbers, missing_in, normal_frame
+from bayeslmm.design.columns import first_row, input_numbers, missing_in, normal_columns
 from bayeslmm.design.extras import Extras, named_columns, read_extras
-from bayeslmm.design.table import has_column, labels_of, take
+from bayeslmm.design.normal import Columns
+from bayeslmm.design.table import Taken, has_column, labels_of, take
 from bayeslmm.design.transforms import State, evaluate
 from bayeslmm.design.types import Floats, RandomBlock, Rows
 from bayeslmm.errors import ColumnError, DataError, DataWarning, nearest, warn
@@ -43,7 +45,7 @@ class Schema:
     sources: Mapping[str, str]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Design:
     """A formula seen through a table: numbers, names and what was learnt on the way.
 
@@ -56,9 +58,8 @@ class Design:
         The response.
     coefs : tuple of str, length p
         Names of the fixed columns.
-    frame : DataFrame, n rows
-        The formula's columns in normal form, for the rows that were kept. Learning again from
-        `frame` with ``extras=design.inputs`` gives the same design.
+    columns : Columns, n rows
+        The formula's columns in normal form, for the rows that were kept.
     notes : tuple of str
         What was said on the way.
     schema : Schema
@@ -71,10 +72,16 @@ class Design:
     rows: Rows
     y: Floats
     coefs: tuple[str, ...]
-    frame: pd.DataFrame
+    columns: Columns
     notes: tuple[str, ...]
     schema: Schema
     inputs: Mapping[str, Floats] = field(default_factory=dict)
+
+    @cached_property
+    def frame(self) -> pd.DataFrame:
+        """`columns` as a table; learning from it with ``extras=design.inputs`` gives the same
+        design again."""
+        return self.columns.frame()
 
     @property
     def X(self) -> Floats:
@@ -110,6 +117,11 @@ class Design:
     def p(self) -> int:
         """Number of fixed columns."""
         return len(self.coefs)
+
+    @property
+    def has_offset(self) -> bool:
+        """Whether the formula has an offset, or one was given beside it."""
+        return bool(self.formula.offsets) or "offset" in self.inputs
 
     @property
     def has_intercept(self) -> bool:
@@ -161,15 +173,22 @@ class Design:
         names = self._columns_for(learnt)
         raw = take(data, list(dict.fromkeys([*names, *named_columns(given)])))
         _require_complete(raw)
-        frame = normal_frame(raw, [name for b in learnt for name in b.group.factors])
-        values = _numbers_of(read_extras(given, frame))
+        columns = normal_columns(raw, [name for b in learnt for name in b.group.factors])
+        inputs = _numbers_of(read_extras(given, raw))
         states = dict(self.schema.states)
+
+        @cache
+        def values(terms: LearntTerms) -> Floats:
+            return terms.values(columns, states)
+
         return Rows(
-            X=self.schema.fixed.columns(frame, states),
-            blocks=tuple(b.block(frame, states, new_levels=new_levels) for b in learnt),
-            offset=offset_of(self.formula, frame, states) + values.pop("offset", 0.0),
-            extras=values,
-            index=labels_of(frame),
+            X=values(self.schema.fixed),
+            blocks=tuple(
+                b.block(b.group.codes(columns, new_levels=new_levels), values) for b in learnt
+            ),
+            offset=offset_of(self.formula, columns, states, inputs.pop("offset", None)),
+            extras=inputs,
+            index=labels_of(columns.index),
         )
 
     def _chosen(self, groups: Collection[str] | None) -> tuple[LearntBlock, ...]:
@@ -209,12 +228,14 @@ class Design:
         )
 
 
-def offset_of(formula: Formula, frame: pd.DataFrame, states: dict[str, State]) -> Floats:
-    """Sum of the formula's offsets, shape (n,)."""
-    total = np.zeros(len(frame))
+def offset_of(
+    formula: Formula, columns: Columns, states: dict[str, State], given: Floats | None
+) -> Floats:
+    """Sum of the formula's offsets and the one that was `given`, shape (n,)."""
+    total = np.zeros(len(columns))
     for text in formula.offsets:
-        total = total + evaluate(tree_of(text), frame, states)
-    return total
+        total = total + evaluate(tree_of(text), columns, states)
+    return total if given is None else total + given
 
 
 def _numbers_of(extras: Mapping[str, pd.Series[Any]]) -> dict[str, Floats]:
@@ -230,12 +251,12 @@ def _numbers_of(extras: Mapping[str, pd.Series[Any]]) -> dict[str, Floats]:
     return columns
 
 
-def _require_complete(frame: pd.DataFrame) -> None:
-    for name in frame.columns:
-        gone = missing_in(frame[name])
+def _require_complete(table: Taken) -> None:
+    for name, column in table.columns.items():
+        gone = missing_in(column)
         if gone.any():
             raise DataError(
                 f"The column {name!r} is missing in {gone.sum()} of {len(gone)} new rows, "
-                f"the first is row {first_row(frame.index, gone)}",
+                f"the first is row {first_row(table.index, gone)}",
                 hint=f"Leave them out: data.dropna(subset=[{name!r}])",
             )

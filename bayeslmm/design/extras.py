@@ -9,18 +9,19 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
+from bayeslmm.design.table import Taken
 from bayeslmm.errors import DataError
 
 Extras = Mapping[str, str | ArrayLike]
 
 
-def read_extras(extras: Extras | None, columns: pd.DataFrame) -> dict[str, pd.Series[Any]]:
+def read_extras(extras: Extras | None, table: Taken) -> dict[str, pd.Series[Any]]:
     """The extras as columns beside the table's, by what they are for.
 
     Parameters
     ----------
     extras : dict of str to (column name or array of shape (n,))
-    columns : DataFrame, n rows
+    table : Taken, n rows
         Holds the named columns.
 
     Raises
@@ -28,7 +29,7 @@ def read_extras(extras: Extras | None, columns: pd.DataFrame) -> dict[str, pd.Se
     DataError
         If an array hasn't one number a row.
     """
-    return {key: _read(key, value, columns) for key, value in (extras or {}).items()}
+    return {key: _read(key, value, table) for key, value in (extras or {}).items()}
 
 
 def named_columns(extras: Extras | None) -> list[str]:
@@ -36,18 +37,18 @@ def named_columns(extras: Extras | None) -> list[str]:
     return [value for value in (extras or {}).values() if isinstance(value, str)]
 
 
-def _read(key: str, value: str | ArrayLike, columns: pd.DataFrame) -> pd.Series[Any]:
+def _read(key: str, value: str | ArrayLike, table: Taken) -> pd.Series[Any]:
     if isinstance(value, str):
-        return columns[value]
+        return table.columns[value]
     if not isinstance(value, pd.Series | pd.Index):
         array = np.asarray(value)
         if array.ndim != 1:
             raise DataError(
                 f"{key} has {array.ndim} dimensions",
-                allowed=f"a column's name, or one number for each of the {len(columns)} rows",
+                allowed=f"a column's name, or one number for each of the {len(table)} rows",
             )
         value = pd.Series(array)
-    if len(value) != len(columns):
-        raise DataError(f"{key} has {len(value)} values, and the table {len(columns)} rows")
+    if len(value) != len(table):
+        raise DataError(f"{key} has {len(value)} values, and the table {len(table)} rows")
     # without its own name, which may be that of another column
-    return pd.Series(value).set_axis(columns.index).rename(None)
+    return pd.Series(value).set_axis(table.index).rename(None)

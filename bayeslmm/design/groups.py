@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from bayeslmm.design.columns import first_row
-from bayeslmm.design.levels import codes_of, label, levels_of, unseen
+from bayeslmm.design.levels import codes_of, label, unseen
+from bayeslmm.design.normal import Columns, distinct
 from bayeslmm.errors import DataError, LevelError
 
 Codes = NDArray[np.intp]
@@ -39,7 +39,7 @@ class LearntGroup:
     tables: tuple[Codes, ...]
     levels: NDArray[Any]
 
-    def codes(self, frame: pd.DataFrame, *, new_levels: str) -> Codes:
+    def codes(self, columns: Columns, *, new_levels: str) -> Codes:
         """Level of each row, -1 for a new one where `new_levels` is ``"code"``; shape (n,).
 
         Raises
@@ -49,56 +49,67 @@ class LearntGroup:
             the learnt levels are text, or the other way round, unless it is written the same.
         """
         single = [
-            codes_of(frame[name], known)
+            codes_of(columns[name], known)
             for name, known in zip(self.factors, self.of_factor, strict=True)
         ]
         hint = "predict() takes new_levels='draw' or 'zero' for levels it has not seen"
         if new_levels == "error":
             for name, codes, known in zip(self.factors, single, self.of_factor, strict=True):
                 if (codes < 0).any():
-                    raise unseen(name, frame[name], codes, hint, known)
+                    raise unseen(name, columns[name], codes, hint, known)
         total = single[0]
         for codes, table, known in zip(single[1:], self.tables, self.of_factor[1:], strict=True):
             keys = _keys(total, codes, len(known))
             place = np.searchsorted(table, keys).clip(max=len(table) - 1)
             total = np.where((keys >= 0) & (table[place] == keys), place, -1)
         if new_levels == "error" and (total < 0).any():
-            raise self._new_combination(frame, total, hint)
-        return total.astype(np.intp)
+            raise self._new_combination(columns, total, hint)
+        return total.astype(np.intp, copy=False)
 
-    def _new_combination(self, frame: pd.DataFrame, codes: Codes, hint: str) -> LevelError:
+    def _new_combination(self, columns: Columns, codes: Codes, hint: str) -> LevelError:
         row = int((codes < 0).argmax())
-        value = ":".join(label(frame[name].iloc[row]) for name in self.factors)
+        value = ":".join(label(columns[name].value(row)) for name in self.factors)
         return LevelError(
             f"The combination {value!r} of {':'.join(self.factors)!r}, in row "
-            f"{first_row(frame.index, codes < 0)}, was not in the data that the model learnt from",
+            f"{first_row(columns.index, codes < 0)}, was not in the data that the model learnt "
+            "from",
             hint=hint,
         )
 
 
-def learn_group(factors: Sequence[str], frame: pd.DataFrame) -> LearntGroup:
-    """Learn the levels of a grouping factor, in the order of its columns' levels."""
-    of_factor = tuple(levels_of(frame[name]) for name in factors)
-    total = codes_of(frame[factors[0]], of_factor[0])
-    levels = of_factor[0]
+def learn_group(factors: Sequence[str], columns: Columns) -> tuple[LearntGroup, Codes]:
+    """Learn the levels of a grouping factor, in the order of its columns' levels.
+
+    Returns
+    -------
+    LearntGroup
+    codes : ndarray of intp, shape (n,)
+        Level of each row.
+
+    Raises
+    ------
+    DataError
+        If two levels would have one label.
+    """
+    coded = [columns[name].coded for name in factors]
+    levels, total = coded[0]
     if levels.dtype == bool:
         levels = np.array([label(level) for level in levels])
     tables: list[Codes] = []
-    for name, known in zip(factors[1:], of_factor[1:], strict=True):
-        keys = _keys(total, codes_of(frame[name], known), len(known))
-        table, inverse = np.unique(keys, return_inverse=True)
+    for known, codes in coded[1:]:
+        table, total = distinct(total * len(known) + codes)
         parts = np.divmod(table, len(known))
         levels = np.array(
             [f"{label(levels[a])}:{label(known[b])}" for a, b in zip(*parts, strict=True)]
         )
-        total = inverse
         tables.append(table)
-    if len(np.unique(levels)) < len(levels):
+    if len(set(levels.tolist())) < len(levels):
         raise DataError(
             f"Two combinations of {':'.join(factors)!r} would have one label",
             hint="Rename levels that hold a colon",
         )
-    return LearntGroup(tuple(factors), of_factor, tuple(tables), levels)
+    of_factor = tuple(known for known, _ in coded)
+    return LearntGroup(tuple(factors), of_factor, tuple(tables), levels), total
 
 
 def _keys(before: Codes, codes: Codes, count: int) -> Codes:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -10,18 +11,19 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bayeslmm.design.blocks import LearntBlock, learn_block
-from bayeslmm.design.coding import learn_terms, ordered_columns
+from bayeslmm.design.coding import LearntTerms, learn_terms, ordered_columns
 from bayeslmm.design.columns import (
     first_row,
     input_numbers,
     missing_in,
-    normal_frame,
+    normal_columns,
     numbers,
-    unused_levels,
 )
 from bayeslmm.design.design import Design, Schema, offset_of
 from bayeslmm.design.extras import Extras, named_columns, read_extras
-from bayeslmm.design.table import labels_of, take
+from bayeslmm.design.groups import Codes
+from bayeslmm.design.normal import Columns
+from bayeslmm.design.table import Taken, labels_of, take
 from bayeslmm.design.transforms import State, evaluate
 from bayeslmm.design.types import Floats, Rows
 from bayeslmm.errors import DataError, DataWarning, ModelError, warn
@@ -76,13 +78,15 @@ def learn(
         raise DataError("The formula has no response", got=str(formula))
     raw = take(data, list(dict.fromkeys([*formula.variables, *named_columns(extras)])))
     given = read_extras(extras, raw)
-    keep, notes = _complete_rows(raw, given, missing)
-    before = raw.loc[keep, list(formula.variables)]
-    frame = normal_frame(before, [name for term in formula.random for name in term.factors])
-    inputs = {key: input_numbers(key, column[keep]) for key, column in given.items()}
+    gone, notes = _incomplete_rows(raw, given, missing)
+    used = Taken({name: raw.columns[name] for name in formula.variables}, raw.index)
+    if gone is not None:
+        used, given = _without(gone, used, given)
+    columns = normal_columns(used, [name for term in formula.random for name in term.factors])
+    inputs = {key: input_numbers(key, column) for key, column in given.items()}
     sources = {key: value for key, value in (extras or {}).items() if isinstance(value, str)}
-    notes += _unused(before, frame) + _ordered(formula, frame)
-    design = _materialise(formula, frame, inputs, sources, notes)
+    notes += _unused(columns) + _ordered(formula, columns)
+    design = _materialise(formula, columns, inputs, sources, notes)
     for note in notes:
         warn(note, DataWarning)
     return design
@@ -90,79 +94,100 @@ def learn(
 
 def _materialise(
     formula: Formula,
-    frame: pd.DataFrame,
+    columns: Columns,
     inputs: dict[str, Floats],
     sources: Mapping[str, str],
     notes: Sequence[str],
 ) -> Design:
     states: dict[str, State] = {}
-    y = _response(formula, frame)
-    fixed = learn_terms(formula.fixed, frame, states)
-    blocks = _learn_blocks(formula, frame, states)
+
+    @cache
+    def learnt_from(text: str) -> LearntTerms:
+        return learn_terms(text, columns, states)
+
+    @cache
+    def values(terms: LearntTerms) -> Floats:
+        return terms.values(columns, states)
+
+    y = _response(formula, columns)
+    fixed = learnt_from(formula.fixed)
+    blocks = _learn_blocks(formula, columns, learnt_from)
     rows = Rows(
-        X=fixed.columns(frame, states),
-        blocks=tuple(block.block(frame, states, new_levels="error") for block in blocks),
-        offset=offset_of(formula, frame, states) + inputs.get("offset", 0.0),
-        extras={key: values for key, values in inputs.items() if key != "offset"},
-        index=labels_of(frame),
+        X=values(fixed),
+        blocks=tuple(block.block(codes, values) for block, codes in blocks),
+        offset=offset_of(formula, columns, states, inputs.get("offset")),
+        extras={key: value for key, value in inputs.items() if key != "offset"},
+        index=labels_of(columns.index),
     )
-    schema = Schema(fixed, blocks, states, sources)
-    return Design(formula, rows, y, fixed.names, frame, tuple(notes), schema, inputs)
+    schema = Schema(fixed, tuple(block for block, _ in blocks), states, sources)
+    return Design(formula, rows, y, fixed.names, columns, tuple(notes), schema, inputs)
 
 
 def _learn_blocks(
-    formula: Formula, frame: pd.DataFrame, states: dict[str, State]
-) -> tuple[LearntBlock, ...]:
+    formula: Formula, columns: Columns, learnt_from: Callable[[str], LearntTerms]
+) -> list[tuple[LearntBlock, Codes]]:
     by_group: dict[str, list[RandomTerm]] = {}
     for term in formula.random:
         by_group.setdefault(term.group, []).append(term)
-    return tuple(learn_block(terms, frame, states) for terms in by_group.values())
+    return [learn_block(terms, columns, learnt_from) for terms in by_group.values()]
 
 
-def _response(formula: Formula, frame: pd.DataFrame) -> Floats:
+def _response(formula: Formula, columns: Columns) -> Floats:
     node = tree_of(formula.response)
     for name in dict.fromkeys(columns_in(node)):
-        numbers(frame[name], f"The response {name!r}", name)
-    values = evaluate(node, frame, {})
+        numbers(columns[name], f"The response {name!r}", name)
+    values = evaluate(node, columns, {})
     if values.ndim != 1:
         raise DataError(f"The response {show(node)} makes several columns")
     return values
 
 
-def _complete_rows(
-    raw: pd.DataFrame, given: Mapping[str, pd.Series[Any]], how: str
-) -> tuple[NDArray[np.bool_], list[str]]:
-    """Which rows have every value, and what there is to say about the others."""
-    gone = {name: missing_in(raw[name]) for name in raw.columns}
-    gone |= {key: missing_in(column) for key, column in given.items() if column.name not in gone}
-    any_gone = np.zeros(len(raw), dtype=bool)
-    for mask in gone.values():
-        any_gone |= mask
-    if not any_gone.any():
-        return ~any_gone, []
-    counts = ", ".join(f"{name}: {mask.sum()}" for name, mask in gone.items() if mask.any())
+def _incomplete_rows(
+    raw: Taken, given: Mapping[str, pd.Series[Any]], how: str
+) -> tuple[NDArray[np.bool_] | None, list[str]]:
+    """Which rows miss a value, None where none does; and what there is to say about them."""
+    masks = {name: missing_in(column) for name, column in raw.columns.items()}
+    masks |= {key: missing_in(column) for key, column in given.items() if column.name not in masks}
+    gone = {name: mask for name, mask in masks.items() if mask.any()}
+    if not gone:
+        return None, []
+    any_gone = np.logical_or.reduce(list(gone.values()))
+    counts = ", ".join(f"{name}: {mask.sum()}" for name, mask in gone.items())
     text = f"{any_gone.sum()} of {len(raw)} rows miss a value ({counts})"
     if any_gone.all():
         raise DataError(f"No row has all its values; {text}")
     if how == "error":
         first = first_row(raw.index, any_gone)
         raise DataError(f"{text}, the first is row {first}", hint="missing='drop' leaves them out")
-    return ~any_gone, [f"{text} and were dropped."]
+    return any_gone, [f"{text} and were dropped."]
 
 
-def _unused(before: pd.DataFrame, frame: pd.DataFrame) -> list[str]:
+def _without(
+    gone: NDArray[np.bool_], table: Taken, given: Mapping[str, pd.Series[Any]]
+) -> tuple[Taken, dict[str, pd.Series[Any]]]:
+    """The rows that miss nothing."""
+    rows = np.flatnonzero(~gone)
+    columns = {name: column.iloc[rows] for name, column in table.columns.items()}
+    return Taken(columns, table.index.take(rows)), {
+        key: column.iloc[rows] for key, column in given.items()
+    }
+
+
+def _unused(columns: Columns) -> list[str]:
     notes = []
-    for name in frame.columns:
-        unused = unused_levels(before[name], frame[name])
+    for name, column in columns.of.items():
+        unused = column.unused
         if unused:
             shown = ", ".join(unused[:5]) + (", …" if len(unused) > 5 else "")
             notes.append(f"{name}: {len(unused)} level(s) that no row has were dropped ({shown}).")
     return notes
 
 
-def _ordered(formula: Formula, frame: pd.DataFrame) -> list[str]:
+def _ordered(formula: Formula, columns: Columns) -> list[str]:
+    if not any(column.ordered for column in columns.of.values()):
+        return []
     texts = [formula.fixed, *(term.lhs for term in formula.random)]
-    found = dict.fromkeys(name for text in texts for name in ordered_columns(text, frame))
+    found = dict.fromkeys(name for text in texts for name in ordered_columns(text, columns))
     return [
         f"{name} is an ordered categorical: its coefficients are polynomial contrasts "
         f"({name}[.L], …), as in R; for differences from the first level write "

@@ -16,6 +16,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bayeslmm.design.columns import first_row
+from bayeslmm.design.normal import Normal
 from bayeslmm.errors import LevelError
 
 _EXACT = 2**53  # from here on floats skip whole numbers
@@ -28,17 +29,7 @@ def label(level: object) -> str:
     return str(int(plain)) if isinstance(plain, float) and plain.is_integer() else str(plain)
 
 
-def levels_of(column: pd.Series[Any]) -> NDArray[Any]:
-    """The levels of a normal column: its categories, or its numbers in order; shape (J,)."""
-    if isinstance(column.dtype, pd.CategoricalDtype):
-        categories = list(column.cat.categories)
-        return np.array(categories) if categories else np.empty(0)
-    found = np.unique(column.to_numpy())
-    whole = found.astype(np.int64) if np.all(np.abs(found) < _EXACT) else found
-    return whole if np.array_equal(whole, found) else found
-
-
-def codes_of(column: pd.Series[Any], levels: NDArray[Any]) -> NDArray[np.intp]:
+def codes_of(column: Normal, levels: NDArray[Any]) -> NDArray[np.intp]:
     """Level of each row, -1 where it isn't one of `levels`; shape (n,).
 
     Raises
@@ -46,11 +37,12 @@ def codes_of(column: pd.Series[Any], levels: NDArray[Any]) -> NDArray[np.intp]:
     LevelError
         For a number and a text that may or may not mean the same level.
     """
-    if isinstance(column.dtype, pd.CategoricalDtype):
-        found, inverse = list(column.cat.categories), column.cat.codes.to_numpy()
-    else:
-        unique, inverse = np.unique(column.to_numpy(), return_inverse=True)
-        found = unique.tolist()
+    own, inverse = column.coded
+    if levels is own:
+        return inverse
+    # as they stand in the table: how 308.0 may be written differs from 308
+    labels = column.labels
+    found = own.astype(column.values.dtype).tolist() if labels is None else list(labels)
     known = levels.tolist()
     codes = pd.Index(known, dtype=object).get_indexer(pd.Index(found, dtype=object))
     if _of_two_kinds(found, known):
@@ -62,12 +54,12 @@ def codes_of(column: pd.Series[Any], levels: NDArray[Any]) -> NDArray[np.intp]:
 
 
 def unseen(
-    name: str, column: pd.Series[Any], codes: NDArray[np.intp], what: str, levels: NDArray[Any]
+    name: str, column: Normal, codes: NDArray[np.intp], what: str, levels: NDArray[Any]
 ) -> LevelError:
     """The error for the first row whose level has no code."""
     rows = np.flatnonzero(codes < 0)
-    value = column.iloc[rows[0]]
-    values = list(dict.fromkeys(label(column.iloc[row]) for row in rows[:1000]))
+    value = column.value(rows[0])
+    values = list(dict.fromkeys(label(column.value(row)) for row in rows[:1000]))
     more = f" (and {len(values) - 1} more such levels)" if len(values) > 1 else ""
     row = first_row(column.index, codes < 0)
     mismatch = ""
@@ -140,10 +132,8 @@ def _number_in(value: Any) -> float | None:
         return None
 
 
-def _unclear(
-    column: pd.Series[Any], refused: NDArray[np.bool_], known: Sequence[Any]
-) -> LevelError:
-    value = _plain(column.iloc[int(refused.argmax())])
+def _unclear(column: Normal, refused: NDArray[np.bool_], known: Sequence[Any]) -> LevelError:
+    value = _plain(column.value(int(refused.argmax())))
     alike = [level for level in known if _number_in(level) == _number_in(value)]
     here, there = ("text", "numbers") if isinstance(value, str) else ("numbers", "text")
     kind = "the same numbers" if isinstance(value, str) else "the same text"

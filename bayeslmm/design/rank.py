@@ -10,6 +10,7 @@ import numpy as np
 from bayeslmm.design.types import Floats
 
 TOLERANCE = 1e-7
+_STRETCH = 4_096
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,7 @@ def aliasing(X: Floats, names: Sequence[str]) -> Aliasing:
     -------
     Aliasing
     """
+    X = _short(X)
     norms = np.linalg.norm(X, axis=0)
     unit = X / np.where(norms > 0, norms, 1.0)
     basis = np.empty((len(X), min(X.shape)))
@@ -77,3 +79,19 @@ def aliasing(X: Floats, names: Sequence[str]) -> Aliasing:
         for d, j in enumerate(dropped)
     }
     return Aliasing(tuple(kept), aliased)
+
+
+def _short(X: Floats) -> Floats:
+    """Few rows whose columns have the lengths and angles of those of `X`.
+
+    They are R of X = QR, found by stretches of rows, each below the R so far (Golub and Van
+    Loan, 2013, Matrix Computations, 5.2.3 and 6.5). Householder's transformations err by
+    rounding relative to each column, so the unit of a column still doesn't matter.
+    """
+    rows = max(_STRETCH, 8 * X.shape[1])
+    if len(X) <= rows or X.shape[1] == 0:
+        return X
+    short = np.linalg.qr(X[:rows], mode="r")
+    for start in range(rows, len(X), rows):
+        short = np.linalg.qr(np.vstack([short, X[start : start + rows]]), mode="r")
+    return short

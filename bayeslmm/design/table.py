@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import narwhals as nw
@@ -16,8 +17,27 @@ from bayeslmm.errors import ColumnError, DataError, FormulaError, nearest
 _TABLES = "a pandas or polars DataFrame, a pyarrow Table, or a dict of columns"
 
 
-def take(data: object, names: Sequence[str]) -> pd.DataFrame:
-    """The columns `names` of a table, as they are, in a pandas frame with the table's index.
+@dataclass(frozen=True, slots=True, eq=False)
+class Taken:
+    """The needed columns of a table, as they are.
+
+    Attributes
+    ----------
+    columns : dict of str to Series, each of shape (n,)
+        By name; each has `index`.
+    index : Index, length n
+        The table's row labels.
+    """
+
+    columns: dict[str, pd.Series[Any]]
+    index: pd.Index[Any]
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+
+def take(data: object, names: Sequence[str]) -> Taken:
+    """The columns `names` of a table, with the table's index.
 
     Raises
     ------
@@ -27,14 +47,14 @@ def take(data: object, names: Sequence[str]) -> pd.DataFrame:
         If a column isn't there.
     """
     if isinstance(data, pd.DataFrame):
-        frame = _from_pandas(data, names)
+        taken = _from_pandas(data, names)
     elif isinstance(data, Mapping):
-        frame = _from_mapping(data, names)
+        taken = _from_mapping(data, names)
     else:
-        frame = _from_other(data, names)
-    if len(frame) == 0:
+        taken = _from_other(data, names)
+    if len(taken) == 0:
         raise DataError("The table has no rows")
-    return frame
+    return taken
 
 
 def row_count(data: object) -> int:
@@ -51,23 +71,31 @@ def has_column(data: object, name: str) -> bool:
     return name in [str(column) for column in (columns if names is None else names)]
 
 
-def labels_of(frame: pd.DataFrame) -> NDArray[Any]:
-    """The row labels of a frame; those of a MultiIndex are tuples."""
-    return np.asarray(frame.index.to_numpy())
+def labels_of(index: pd.Index[Any]) -> NDArray[Any]:
+    """The row labels of an index; those of a MultiIndex are tuples."""
+    return np.asarray(index.to_numpy())
 
 
-def _from_pandas(data: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
+def _from_pandas(data: pd.DataFrame, names: Sequence[str]) -> Taken:
     if data.columns.nlevels > 1:
         raise DataError(
             "The table's columns have several levels",
             hint="Flatten them first: data.columns = ['_'.join(c) for c in data.columns]",
         )
-    places = _places([str(column) for column in data.columns], names)
-    columns = {name: data.iloc[:, place] for name, place in places.items()}
-    return pd.DataFrame(columns, index=data.index)
+    labels = list(data.columns)
+    places = _places([str(column) for column in labels], names)
+    columns = {name: _pandas_column(data, labels, place) for name, place in places.items()}
+    return Taken(columns, data.index)
 
 
-def _from_mapping(data: Mapping[Any, Any], names: Sequence[str]) -> pd.DataFrame:
+def _pandas_column(data: pd.DataFrame, labels: Sequence[Any], place: int) -> pd.Series[Any]:
+    label = labels[place]
+    if isinstance(label, str):
+        return data[label]  # several times as fast as by its place
+    return data.iloc[:, place].rename(str(label))
+
+
+def _from_mapping(data: Mapping[Any, Any], names: Sequence[str]) -> Taken:
     keys = list(data)
     places = _places([str(key) for key in keys], names)
     columns = {name: _one_column(name, data[keys[place]]) for name, place in places.items()}
@@ -78,8 +106,8 @@ def _from_mapping(data: Mapping[Any, Any], names: Sequence[str]) -> pd.DataFrame
             got=", ".join(f"{name}: {length}" for name, length in lengths.items()),
         )
     index = pd.RangeIndex(max(lengths.values(), default=row_count(data)))
-    return pd.DataFrame(
-        {name: column.set_axis(index) for name, column in columns.items()}, index=index
+    return Taken(
+        {name: column.set_axis(index).rename(name) for name, column in columns.items()}, index
     )
 
 
@@ -96,11 +124,11 @@ def _one_column(name: str, values: object) -> pd.Series[Any]:
     return pd.Series(array)
 
 
-def _from_other(data: object, names: Sequence[str]) -> pd.DataFrame:
+def _from_other(data: object, names: Sequence[str]) -> Taken:
     if dependencies.is_pyarrow_table(data):
         _places(list(data.column_names), names)
         arrow: pd.DataFrame = data.select(list(names)).to_pandas(types_mapper=_arrow_dtype)
-        return arrow if names else pd.DataFrame(index=pd.RangeIndex(data.num_rows))
+        return Taken({name: arrow[name] for name in names}, pd.RangeIndex(data.num_rows))
     try:
         table = nw.from_native(data, eager_only=True)  # type: ignore[call-overload]
     except TypeError:
@@ -112,7 +140,7 @@ def _from_other(data: object, names: Sequence[str]) -> pd.DataFrame:
         ) from None
     _places(list(table.columns), names)
     index = pd.RangeIndex(len(table))
-    return pd.DataFrame({name: _series(table[name]) for name in names}, index=index)
+    return Taken({name: _series(table[name]).rename(name) for name in names}, index)
 
 
 def _arrow_dtype(kind: Any) -> pd.ArrowDtype | None:

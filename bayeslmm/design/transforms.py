@@ -1,4 +1,4 @@
-"""Evaluates syntax trees over the columns of a frame, and keeps what each transform learnt.
+"""Evaluates syntax trees over the columns of a table, and keeps what each transform learnt.
 
 There is no `eval`: a tree holds only what the whitelist of `bayeslmm.formula` lets through,
 and each of its nodes has a line here. The bases themselves are formulaic's.
@@ -11,10 +11,10 @@ from collections.abc import Callable, Mapping, MutableMapping
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from formulaic.transforms import basis_spline, natural_cubic_spline, poly, scale
 
 from bayeslmm.design.columns import first_row, numbers
+from bayeslmm.design.normal import Columns
 from bayeslmm.design.types import Floats
 from bayeslmm.errors import BayeslmmError, DataError, DataWarning, FormulaError, warn
 from bayeslmm.formula.syntax import Binary, Call, Column, Node, Number, Unary, show
@@ -48,17 +48,17 @@ _OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
 }
 
 
-def evaluate(node: Node, frame: pd.DataFrame, states: States) -> Floats:
+def evaluate(node: Node, columns: Columns, states: States) -> Floats:
     """The values of an expression.
 
     Parameters
     ----------
     node : Node
-    frame : DataFrame
-        Normal columns (see `columns.normalise`).
+    columns : Columns
+        In normal form (see `columns.normalise`).
     states : dict
         What each transform learnt, by its text. A transform that isn't there yet learns from
-        `frame` and is added.
+        `columns` and is added.
 
     Returns
     -------
@@ -71,34 +71,36 @@ def evaluate(node: Node, frame: pd.DataFrame, states: States) -> Floats:
     FormulaError
         If a transform can't be made with the settings given.
     """
+    if isinstance(node, Column):
+        return numbers(columns[node.name], f"The column {node.name!r}", node.name)
     # the rows at fault are named below, so numpy needn't warn as well
     with np.errstate(all="ignore"):
-        values = np.asarray(_value(node, frame, states), dtype=np.float64)
+        values = np.asarray(_value(node, columns, states), dtype=np.float64)
     bad = ~np.isfinite(values if values.ndim == 1 else values.sum(axis=1))
     if bad.any():
         raise DataError(
             f"{show(node)} isn't finite in {bad.sum()} of {len(bad)} rows, "
-            f"the first is row {first_row(frame.index, bad)}",
+            f"the first is row {first_row(columns.index, bad)}",
             hint=_why_not_finite(node),
         )
     return values
 
 
-def _value(node: Node, frame: pd.DataFrame, states: States) -> Any:
+def _value(node: Node, columns: Columns, states: States) -> Any:
     match node:
         case Column(name):
-            return numbers(frame[name], f"The column {name!r}", name)
+            return numbers(columns[name], f"The column {name!r}", name)
         case Number():
             return np.float64(node.value)
         case Unary(operand):
-            return np.negative(_as_number(_value(operand, frame, states)))
+            return np.negative(_as_number(_value(operand, columns, states)))
         case Binary(op, left, right):
-            a, b = (_as_number(_value(side, frame, states)) for side in (left, right))
+            a, b = (_as_number(_value(side, columns, states)) for side in (left, right))
             return _OPERATORS[op](a, b)
         case Call(function, argument, _) if function in _ELEMENTWISE:
-            return _ELEMENTWISE[function](_as_number(_value(argument, frame, states)))
+            return _ELEMENTWISE[function](_as_number(_value(argument, columns, states)))
         case Call():
-            return _transform(node, frame, states)
+            return _transform(node, columns, states)
 
 
 def _as_number(value: Any) -> Any:
@@ -106,8 +108,8 @@ def _as_number(value: Any) -> Any:
     return np.asarray(value, dtype=np.float64)
 
 
-def _transform(call: Call, frame: pd.DataFrame, states: States) -> Floats:
-    x = np.asarray(_value(call.argument, frame, states), dtype=np.float64)
+def _transform(call: Call, columns: Columns, states: States) -> Floats:
+    x = np.asarray(_value(call.argument, columns, states), dtype=np.float64)
     if not np.isfinite(x).all():
         return np.full(len(x), np.nan)
     options = _numbers_as_meant({option.name: option.value for option in call.options})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import lru_cache
 
 from bayeslmm.errors import FormulaError
 from bayeslmm.formula.algebra import Term, TermSet, show_terms
@@ -14,6 +15,7 @@ from bayeslmm.formula.syntax import Call, Column, Node, columns_in, show
 from bayeslmm.formula.terms import Formula, RandomTerm
 
 _EXAMPLE = "Write it as in y ~ x + (x | g)"
+_REMEMBERED = 256  # texts; what was read is frozen, so that all who ask may share it
 
 
 def parse(text: str, *, one_sided: bool = False) -> Formula:
@@ -39,6 +41,11 @@ def parse(text: str, *, one_sided: bool = False) -> Formula:
     """
     if not isinstance(text, str):
         raise FormulaError("A formula is a text", got=type(text).__name__, hint=_EXAMPLE)
+    return _parse(text, one_sided)
+
+
+@lru_cache(_REMEMBERED, typed=True)
+def _parse(text: str, one_sided: bool) -> Formula:
     if not text.strip():
         raise FormulaError("The formula is empty", hint=_EXAMPLE)
     reader = Reader(text)
@@ -55,6 +62,7 @@ def parse(text: str, *, one_sided: bool = False) -> Formula:
     return _formula(text, response, terms)
 
 
+@lru_cache(_REMEMBERED, typed=True)
 def trees_of(text: str) -> tuple[bool, tuple[Term, ...]]:
     """Read a right-hand side without random terms: whether it has an intercept, and its terms.
 
@@ -64,6 +72,7 @@ def trees_of(text: str) -> tuple[bool, tuple[Term, ...]]:
     return terms.intercept is not False, terms.ordered()
 
 
+@lru_cache(_REMEMBERED, typed=True)
 def tree_of(text: str) -> Node:
     """Read one expression, ``log(y)``, as a syntax tree."""
     reader = Reader(text)
@@ -73,6 +82,7 @@ def tree_of(text: str) -> Node:
     return node
 
 
+@lru_cache(_REMEMBERED, typed=True)
 def columns_of(formula: Formula) -> tuple[str, ...]:
     """Every column that a formula names, in the order of its canonical text."""
     nodes = [tree_of(formula.response)] if formula.response else []

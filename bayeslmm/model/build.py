@@ -22,6 +22,7 @@ from bayeslmm.families import FAMILIES, Family
 from bayeslmm.formula import parse
 from bayeslmm.model.checks import find
 from bayeslmm.model.names import renamed
+from bayeslmm.model.scales import Extent, extent, extents, median
 from bayeslmm.model.types import Finding, Model, Specification
 from bayeslmm.priors import Slots, resolve_priors
 
@@ -56,8 +57,9 @@ def build(spec: Specification, data: Any, extras: Mapping[str, Column] | None = 
     _check_extras(design)
     sigma_known = "known_sd" in design.extras
     alias = aliasing(design.X, design.coefs)
-    priors = resolve_priors(spec.priors, _slots(design, sigma_known))
-    findings = (*find(design, sigma_known=sigma_known), *_rank_findings(alias.aliased))
+    fixed, random = extents(design)
+    priors = resolve_priors(spec.priors, _slots(design, fixed, random, sigma_known))
+    findings = (*find(design, random, sigma_known=sigma_known), *_rank_findings(alias.aliased))
     notes = [*design.notes, *_say(findings)]
     if family.has_sigma and not sigma_known and design.n <= design.p:
         notes.append(warn(f"{design.n} rows for {design.p} fixed coefficients", DataWarning))
@@ -98,16 +100,16 @@ def _where(design: Design, bad: NDArray[np.bool_], values: NDArray[np.float64]) 
     return f"{values[first]:g} at row {design.index[first]} ({int(bad.sum())} such rows)"
 
 
-def _slots(design: Design, sigma_known: bool) -> Slots:
-    y = design.y - design.rows.offset
-    spread = float(np.std(y, ddof=1)) if len(y) > 1 else 0.0
-    if spread == 0.0 or spread <= 1e-14 * np.abs(y).max():
+def _slots(design: Design, fixed: Extent, random: tuple[Extent, ...], sigma_known: bool) -> Slots:
+    y = design.y - design.offset if design.has_offset else design.y
+    of_y = extent(y[:, None])
+    spread = float(of_y.sd[0])
+    if spread == 0.0 or spread <= 1e-14 * of_y.size[0]:
         raise DataError(
             f"The response {design.formula.response!r} is constant: there is nothing to explain",
             got=f"{y[0]:g} in all {len(y)} rows",
         )
-    robust = 1.4826 * float(np.median(np.abs(y - np.median(y))))
-    random = {b.group: (b.coefs, _column_scales(b.values)) for b in design.blocks}
+    robust = 1.4826 * median(y, around=median(y))
     correlated = frozenset(
         b.group
         for b in design.blocks
@@ -115,21 +117,14 @@ def _slots(design: Design, sigma_known: bool) -> Slots:
     )
     return Slots(
         coefs=design.coefs,
-        x_scale=_column_scales(design.X),
-        random=random,
+        x_scale=fixed.scale,
+        random={b.group: (b.coefs, e.scale) for b, e in zip(design.blocks, random, strict=True)},
         correlated=correlated,
         has_sigma=not sigma_known,
         centre=float(y.mean()),
         spread=spread,
         robust=robust if robust > 0 else spread,
     )
-
-
-def _column_scales(columns: NDArray[np.float64]) -> NDArray[np.float64]:
-    if len(columns) < 2:
-        return np.ones(columns.shape[1])
-    sd = columns.std(axis=0, ddof=1)
-    return np.where(sd > 1e-12 * np.abs(columns).max(axis=0, initial=0.0), sd, 1.0)
 
 
 def _rank_findings(aliased: Mapping[str, Mapping[str, float]]) -> list[Finding]:

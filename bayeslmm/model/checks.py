@@ -2,22 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from functools import cache
+
 import numpy as np
 from numpy.typing import NDArray
 
 from bayeslmm.design import Design, RandomBlock
+from bayeslmm.model.scales import STRETCH, Extent
 from bayeslmm.model.types import Finding
 
 LIKELIHOOD = frozenset({"ml", "reml"})
+Floats = NDArray[np.float64]
 
 
-def find(design: Design, *, sigma_known: bool) -> tuple[Finding, ...]:
-    """All findings on the random part of a design."""
+def find(design: Design, extents: Sequence[Extent], *, sigma_known: bool) -> tuple[Finding, ...]:
+    """All findings on the random part of a design; `extents` are those of its blocks."""
+
+    @cache
+    def basis() -> Floats:
+        return _orthonormal(design.X)
+
     out: list[Finding] = []
-    for block in design.blocks:
+    for block, extent in zip(design.blocks, extents, strict=True):
         out += _levels(block, design.n, sigma_known)
-        out += _constant_slopes(block)
-        out += _inside_fixed(block, design)
+        out += _constant_slopes(block, extent)
+        out += _inside_fixed(block, extent, design.p, basis)
     return (*out, *_same_partition(design))
 
 
@@ -44,7 +54,7 @@ def _levels(block: RandomBlock, n: int, sigma_known: bool) -> list[Finding]:
     return out
 
 
-def _constant_slopes(block: RandomBlock) -> list[Finding]:
+def _constant_slopes(block: RandomBlock, extent: Extent) -> list[Finding]:
     """Slopes of a covariate that never changes within a level, beside an intercept."""
     if "Intercept" not in block.coefs:
         return []
@@ -52,8 +62,9 @@ def _constant_slopes(block: RandomBlock) -> list[Finding]:
     for c, coef in enumerate(block.coefs):
         if coef == "Intercept" or "[" in coef:
             continue
-        column = block.values[:, c]
-        if np.ptp(column) > 0 and _constant_within(block.codes, column, block.n_levels):
+        tolerance = 1e-12 * extent.size[c]
+        varies = extent.high[c] > extent.low[c]
+        if varies and _constant_within(block, block.values[:, c], tolerance):
             text = (
                 f"Covariate {coef!r} is constant within every level of {block.group!r}: its random "
                 "slope only makes the variance between levels depend on it. If that is not meant, "
@@ -63,31 +74,61 @@ def _constant_slopes(block: RandomBlock) -> list[Finding]:
     return out
 
 
-def _constant_within(codes: NDArray[np.intp], column: NDArray[np.float64], n_levels: int) -> bool:
-    low = np.full(n_levels, np.inf)
-    high = np.full(n_levels, -np.inf)
-    np.minimum.at(low, codes, column)
-    np.maximum.at(high, codes, column)
-    return bool(np.all(high - low <= 1e-12 * np.abs(column).max()))
+def _constant_within(block: RandomBlock, column: Floats, tolerance: float) -> bool:
+    seen = np.empty(block.n_levels)
+    for rows in (slice(STRETCH), slice(None)):  # most that vary do so among the first rows
+        codes, values = block.codes[rows], column[rows]
+        seen[codes] = values
+        if np.any(np.abs(values - seen[codes]) > tolerance):
+            return False
+    low = np.full(block.n_levels, np.inf)
+    high = np.full(block.n_levels, -np.inf)
+    np.minimum.at(low, block.codes, column)
+    np.maximum.at(high, block.codes, column)
+    return bool(np.all(high - low <= tolerance))
 
 
-def _inside_fixed(block: RandomBlock, design: Design) -> list[Finding]:
+def _inside_fixed(
+    block: RandomBlock, extent: Extent, p: int, basis: Callable[[], Floats]
+) -> list[Finding]:
     """Coefficients whose columns of Z all lie in the column space of X."""
-    if design.p == 0:
+    if p == 0 or block.n_levels == 1:
         return []
-    basis = _orthonormal(design.X)
     out = []
     for c, coef in enumerate(block.coefs):
         column = block.values[:, c]
+        if _reaches_beyond(block, column, extent.size[c], p):
+            continue
         total = float(column @ column)
-        sums = np.stack([np.bincount(block.codes, q * column, block.n_levels) for q in basis.T])
-        if block.n_levels > 1 and total > 0 and total - float(np.sum(sums**2)) < 1e-9 * total:
+        sums = [np.bincount(block.codes, q * column, block.n_levels) for q in basis().T]
+        inside = sum(float(np.sum(s**2)) for s in sums)
+        if total > 0 and total - inside < 1e-9 * total:
             text = (
                 f"The random {coef!r} by {block.group!r} lies inside the fixed effects: REML can't "
                 "tell its variance (ML puts it at zero). Leave it out of one of the two parts."
             )
             out.append(Finding(text, frozenset({"reml"}), (block.group,)))
     return out
+
+
+def _reaches_beyond(block: RandomBlock, column: Floats, size: float, p: int) -> bool:
+    """Whether Z's columns of a coefficient are plainly more than p fixed columns can span.
+
+    They are orthogonal, so that a space of p dimensions holds no more of their squares than the
+    p levels with the largest sums have; what the other levels have, in these or in fewer rows,
+    is outside. False says nothing.
+    """
+    if block.n_levels <= p:
+        return False
+    step = max(1, len(column) // STRETCH)
+    inner = block.n_levels - p
+    for rows in (slice(None, None, step), slice(None)):
+        # relative to the largest, so that no unit makes the squares over- or underflow
+        squares = (column[rows] / size) ** 2 if size > 0 else column[rows]
+        sums = np.bincount(block.codes[rows], squares, block.n_levels)
+        if np.partition(sums, inner)[:inner].sum() > 1e-6 * len(column):
+            return True
+    return False
 
 
 def _orthonormal(X: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -102,11 +143,17 @@ def _same_partition(design: Design) -> list[Finding]:
     for i, a in enumerate(design.blocks):
         for b in design.blocks[i + 1 :]:
             shared = [c for c in a.coefs if c in b.coefs]
-            pairs = len(np.unique(a.codes * b.n_levels + b.codes))
-            if shared and pairs == a.n_levels == b.n_levels:
+            if shared and a.n_levels == b.n_levels and _determines(a, b):
                 text = (
                     f"Factors {a.group!r} and {b.group!r} cut the rows into the same groups: the "
                     f"variances of {', '.join(shared)} are only known as a sum. Keep one of them."
                 )
                 out.append(Finding(text, LIKELIHOOD, (a.group, b.group)))
     return out
+
+
+def _determines(a: RandomBlock, b: RandomBlock) -> bool:
+    """Whether the rows of each level of `a` have one level of `b`."""
+    partner = np.empty(a.n_levels, dtype=np.intp)
+    partner[a.codes] = b.codes
+    return bool(np.array_equal(partner[a.codes], b.codes))

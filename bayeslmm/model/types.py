@@ -156,6 +156,8 @@ class Model:
     @cached_property
     def used(self) -> NDArray[np.bool_]:
         """Rows that are in the likelihood: those of positive weight, shape (n,)."""
+        if not self.design.extras:
+            return np.ones(self.design.n, dtype=bool)
         return self.precision_weights > 0
 
     @cached_property
@@ -170,7 +172,7 @@ class Model:
     @property
     def n(self) -> int:
         """Rows in the likelihood."""
-        return int(self.used.sum())
+        return int(np.count_nonzero(self.used))
 
     @property
     def n_variance_parameters(self) -> int:
@@ -209,6 +211,6 @@ def _term(index: int, block: RandomBlock, structure: str, columns: tuple[int, ..
     coefs = tuple(block.coefs[c] for c in columns)
     centre = np.zeros(len(columns))
     if "Intercept" in coefs:
-        centre = block.values[:, columns].mean(axis=0)
-        centre[coefs.index("Intercept")] = 0.0
+        for i, (coef, column) in enumerate(zip(coefs, columns, strict=True)):
+            centre[i] = 0.0 if coef == "Intercept" else block.values[:, column].mean()
     return Term(block.group, index, columns, coefs, STRUCTURES[structure], centre)

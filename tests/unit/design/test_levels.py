@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from bayeslmm.design import learn
+from bayeslmm.design.columns import normalise
 from bayeslmm.design.levels import codes_of
 from bayeslmm.errors import LevelError
 from bayeslmm.formula import parse
@@ -18,7 +19,7 @@ def codes(new: Any, learnt: list[Any]) -> list[int]:
     column = pd.Series(new, name="g")
     if column.dtype == object or isinstance(column.iloc[0], str):
         column = column.astype("category")
-    return codes_of(column, np.array(learnt)).tolist()
+    return codes_of(normalise(column, "g"), np.array(learnt)).tolist()
 
 
 @pytest.mark.parametrize(

@@ -63,3 +63,17 @@ def test_more_columns_than_rows() -> None:
 
 def test_no_columns() -> None:
     assert aliasing(np.empty((4, 0)), []).kept == ()
+
+
+@pytest.mark.parametrize("n", [4_096, 4_097, 20_001])
+def test_long_designs_are_read_in_stretches(n: int) -> None:
+    rng = np.random.default_rng(12)
+    a, b = rng.normal(size=(2, n))
+    one = np.ones(n)
+    columns = [one, 1e8 * a, 0 * a, 1e-8 * b, 3 - 2 * a, one + 1e-9 * b, one + 1e-5 * b]
+    found = aliasing(np.column_stack([*columns, a * b]), list("1azbsnmp"))
+    assert found.kept == (0, 1, 3, 7)
+    assert found.aliased.keys() == set("zsnm")
+    # rounding grows with the number of rows, by far less than 1e-9 here
+    assert found.aliased["s"] == pytest.approx({"1": 3.0, "a": -2e-8}, rel=1e-9)
+    assert found.aliased["m"] == pytest.approx({"1": 1.0, "b": 1e3}, rel=1e-9)

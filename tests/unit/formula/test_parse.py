@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from bayeslmm.errors import FormulaError
 from bayeslmm.formula import Formula, RandomTerm, parse, tree_of, trees_of
 from bayeslmm.formula.syntax import show
 
@@ -133,3 +134,11 @@ def test_trees_give_back_the_text() -> None:
 @pytest.mark.parametrize("text", ["log(y) ~ y", "I(y - x) ~ x", "y ~ offset(y) + x"])
 def test_the_responses_columns_may_stand_on_the_right(text: str) -> None:
     assert "y" in parse(text).variables
+
+
+def test_a_text_is_read_once() -> None:
+    assert parse("y ~ x + (x | g)") is parse("y ~ x + (x | g)")
+    assert parse("~ x", one_sided=True).response == ""
+    for _ in range(2):
+        with pytest.raises(FormulaError, match="no response"):
+            parse("~ x")

@@ -96,3 +96,48 @@ def test_proper_priors_keep_aliased_columns() -> None:
     with pytest.warns(IdentifiabilityWarning, match="aliased"):
         model = bl.Model("y ~ x + twice + (1 | g)", frame())
     assert list(model.fit("exact", seed=1, draws=20).fixef().index) == ["Intercept", "x", "twice"]
+
+
+LONG = [
+    ("y ~ x + (x | g)", []),
+    ("y ~ x + (x | last)", []),
+    ("y ~ area + (area | g)", ["'area' is constant within every level"]),
+    ("y ~ nearly + (nearly | g)", []),
+    ("y ~ C(h) + (1 | h)", ["'Intercept' by 'h' lies inside the fixed effects"]),
+    # nearly all of lump's squares are in one row, and inside with it
+    ("y ~ C(h) + lump + (lump | h)", ["'Intercept' by 'h' lies", "'lump' by 'h' lies inside"]),
+    ("y ~ x + (1 | g) + (1 | same)", ["'g' and 'same' cut the rows"]),
+    ("y ~ x + (1 | g) + (1 | mixed)", []),
+]
+
+
+@pytest.mark.parametrize("order", ["as they come", "by group"])
+@pytest.mark.parametrize(("formula", "words"), LONG, ids=[c[0] for c in LONG])
+def test_long_tables_are_searched_to_the_end(formula: str, words: list[str], order: str) -> None:
+    # longer than the stretch that is looked at first; what there is to find may be in one row
+    n, levels = 40_000, 2_000
+    rng = np.random.default_rng(8)
+    g = np.tile(np.arange(levels), n // levels)
+    area = rng.normal(size=levels)[g]
+    data = pd.DataFrame(
+        {
+            "y": rng.normal(size=n),
+            "x": rng.normal(size=n),
+            "g": g,
+            "h": g % 3,
+            "same": 7 * g[::-1].max() - g,
+            "mixed": (g + (np.arange(n) == n - 1)) % levels,
+            "area": area,
+            "nearly": np.where(np.arange(n) == n - 1, area + 1e-3, area),
+            "last": np.where(np.arange(n) < n - 50, 0, np.arange(n)),
+            "lump": np.where(np.arange(n) == 5, 1e4, 1e-3 * rng.normal(size=n)),
+        }
+    )
+    if order == "by group":
+        data = data.sort_values("g", ignore_index=True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", IdentifiabilityWarning)
+        findings = bl.Model(formula, data).resolved.findings
+    assert len(findings) == len(words)
+    for finding, word in zip(findings, words, strict=True):
+        assert word in finding.text
