@@ -14,7 +14,6 @@ from bayeslmm.linalg.compiled import one_blas_thread
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
-MANY = 2500  # columns from which several BLAS threads are worth their waiting for each other
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,7 +52,7 @@ class DenseRest:
         if self.q == 0:
             return DenseFactor(np.empty((0, 0), order="F"))
         lower = x.reshape(self.q, self.q).T
-        with one_blas_thread(self.q < MANY):
+        with one_blas_thread():
             info = lapack.cholesky(lower)
         if info:
             lower[:] = np.nan
@@ -88,10 +87,8 @@ class DenseFactor:
     @cached_property
     def inverse_values(self) -> Floats:
         """S⁻¹ at S's places."""
-        out = self.a.copy(order="F")
-        with one_blas_thread(len(self.a) < MANY):
-            lapack.inverse(out)
-        return out.T.reshape(-1)
+        with one_blas_thread():
+            return lapack.inverse(self.a).T.reshape(-1)
 
 
 def dense_rest(layout: Layout) -> DenseRest:

@@ -42,17 +42,6 @@ def _small_cholesky(a: Floats) -> Floats:
     return out
 
 
-def congruence(lam: Floats, a: Floats) -> Floats:
-    """`lam' a lam` for every pair of a batch: (S, k, k) and (J, k, k) to (S, J, k, k).
-
-    One product with the Kronecker square of lam a point, instead of one a pair.
-    """
-    k = lam.shape[-1]
-    square = np.einsum("sia,sjb->sabij", lam, lam).reshape(len(lam), k * k, k * k)
-    flat = square @ a.reshape(len(a), k * k).T
-    return flat.swapaxes(1, 2).reshape(len(lam), len(a), k, k)
-
-
 def solve_lower(factor: Floats, b: Floats) -> Floats:
     """x in `factor x = b` by forward substitution; (..., m, m), (..., m, r) to (..., m, r)."""
     m = factor.shape[-1]

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
@@ -21,6 +22,7 @@ import numba
 from numba.core import event
 from threadpoolctl import ThreadpoolController
 
+_LOCAL = threading.local()
 PACKAGE = __name__.partition(".")[0]
 MESSAGE = "bayeslmm: compiling numerical kernels for this machine (once, some seconds) …"
 
@@ -89,14 +91,23 @@ def sweep(task: Callable[[int, int], object], size: int, least: int = 1) -> None
         Fewer points than this aren't worth a thread of their own.
     """
     count = max(1, min(threads(), size // max(1, least)))
-    if count == 1:
-        task(0, size)
+    if count == 1 or getattr(_LOCAL, "busy", False):  # the threads have their work already
+        if size:
+            task(0, size)
         return
+
+    def part(a: int, b: int) -> None:
+        _LOCAL.busy = True
+        try:
+            task(a, b)
+        finally:
+            _LOCAL.busy = False
+
     # More slices than threads, so that none waits long for another; this thread works too.
     slices = min(4 * count, size // max(1, least))
     edges = [size * i // slices for i in range(slices + 1)]
     parts = [(a, b) for a, b in pairwise(edges) if b > a]
-    waiting = [_pool(count).submit(task, a, b) for a, b in parts[1:]]
-    task(*parts[0])
+    waiting = [_pool(count).submit(part, a, b) for a, b in parts[1:]]
+    part(*parts[0])
     for done in waiting:
         done.result()

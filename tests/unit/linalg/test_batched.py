@@ -73,7 +73,7 @@ def test_jacobian_of_a_map() -> None:
     np.testing.assert_allclose(found, expected, atol=1e-8)
 
 
-@pytest.mark.parametrize("n", [1, 2, 7, 60])
+@pytest.mark.parametrize("n", [1, 2, 7, 60, 256, 257, 700])
 def test_lapack_without_the_lock(n: int) -> None:
     """Factor, solves and inverse in place against numpy; what stands above is left alone."""
     rng = np.random.default_rng(n)
@@ -82,17 +82,20 @@ def test_lapack_without_the_lock(n: int) -> None:
     factor, b = a.copy(order="F"), np.asfortranarray(rng.normal(size=(n, 3)))
     assert lapack.cholesky(factor) == 0
     lower = np.tril(factor)
-    np.testing.assert_allclose(lower @ lower.T, a, rtol=1e-12)
+    np.testing.assert_allclose(lower @ lower.T, a, rtol=1e-12, atol=1e-12)
     np.testing.assert_array_equal(np.triu(factor, 1), np.triu(a, 1))
     for transposed in (False, True):
         x = b.copy(order="F")
         lapack.solve_triangular(factor, x, transposed=transposed)
         np.testing.assert_allclose((lower.T if transposed else lower) @ x, b, atol=1e-12)
-    lapack.inverse(factor)
-    np.testing.assert_allclose(np.tril(factor), np.tril(np.linalg.inv(a)), atol=1e-12)
+    found = lapack.inverse(factor)
+    np.testing.assert_allclose(np.tril(found), np.tril(np.linalg.inv(a)), atol=1e-12)
 
 
 def test_lapack_says_where_a_matrix_is_not_positive_definite() -> None:
     assert lapack.cholesky(np.asfortranarray(np.diag([1.0, -1.0, 1.0]))) == 2
+    large = np.asfortranarray(np.eye(600))
+    large[400, 400] = -1.0
+    assert lapack.cholesky(large) == 401
     with pytest.raises(ValueError, match="F order"):
         lapack.cholesky(np.arange(9.0).reshape(3, 3))
