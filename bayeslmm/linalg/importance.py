@@ -33,7 +33,7 @@ from bayeslmm.linalg.proposal import Mixture
 from bayeslmm.linalg.warp import Warp, fit_warp
 
 Floats = NDArray[np.float64]
-GOOD = 0.8  # efficiency at which adaptation has nothing left to win
+GOOD = 0.72  # efficiency at which adaptation costs more than it wins
 FIRST = 400  # draws of the first round at most: enough to see whether the mode's shape serves
 
 CAUTIOUS = 2.0  # the latest bend of a density that isn't Gaussian: its ridges may hide from axes
