@@ -204,9 +204,5 @@ def effects_given_beta(
     inner = np.linalg.solve(about.T, (beta - about.shift).T).T
     v = np.concatenate([-inner, np.ones((len(beta), 1))], axis=1)
     lambdas = lambdas_from_covariances(about, at)
-    noise = []
-    for size in m.sizes:
-        z = rng.standard_normal((len(beta), *size))
-        z *= at.sigma[:, None, None]
-        noise.append(z)
-    return system.solver.draw(lambdas, outer_maps(m, lambdas), v, tuple(noise))
+    noise = standard_noise(m, at.sigma, rng)[1]
+    return system.solver.draw(lambdas, outer_maps(m, lambdas), v, noise)
