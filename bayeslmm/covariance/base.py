@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
+Flags = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +62,27 @@ class Structure:
     def theta_unit(self, scale: Floats) -> Floats:
         """The unit of each theta when coefficient i is measured in units of `scale[i]`."""
         raise NotImplementedError
+
+    def canonical(self, theta: Floats, k: int) -> tuple[Floats, Flags]:
+        """The same covariance by the theta that stands for it on the boundary.
+
+        Returns theta, shape (n_parameters,), and which of its numbers to hold as they are: a
+        singular covariance has roots that differ by a rotation, and moves along those change
+        nothing.
+        """
+        return theta, np.zeros(len(theta), dtype=bool)
+
+    def inside(self, theta: Floats, k: int, size: float) -> Floats:
+        """A theta near by whose covariance is not singular."""
+        return np.maximum(theta, np.where(np.isfinite(self.theta_lower(k)), size, -np.inf))
+
+    def releases(self, theta: Floats, near: Floats, slope: Floats, k: int, size: float) -> Floats:
+        """Thetas off the boundary that a lower value may be at, shape (some, n_parameters).
+
+        `slope` is the gradient at `near`, which is `inside(theta)`.
+        """
+        on_bound = np.flatnonzero(theta <= self.theta_lower(k))
+        return np.asarray(theta + size * np.eye(len(theta))[on_bound])
 
     def factor(self, theta: Floats, k: int) -> Floats:
         """Lambda, shape (S, k, k), from theta, shape (S, n_parameters)."""

@@ -6,8 +6,10 @@ from typing import ClassVar
 
 import numpy as np
 
-from bayeslmm.covariance.base import Floats, Scales, Structure
+from bayeslmm.covariance.base import Flags, Floats, Scales, Structure
 from bayeslmm.covariance.vine import correlation_cholesky, partial_correlations
+
+ROUNDING = 1e-13  # of a variance: a smaller pivot is none
 
 
 class Unstructured(Structure):
@@ -30,6 +32,38 @@ class Unstructured(Structure):
     def theta_unit(self, scale: Floats) -> Floats:
         return np.asarray(scale[_triangle(len(scale))[0]])
 
+    def canonical(self, theta: Floats, k: int) -> tuple[Floats, Flags]:
+        row, col = _triangle(k)
+        root = self.factor(theta[None], k)[0]
+        empty = np.diag(root) == 0
+        if np.any(root[:, empty]):
+            root = _semidefinite_root(root @ root.T)
+            empty = np.diag(root) == 0
+        return root[row, col], empty[col] & (row != col)
+
+    def inside(self, theta: Floats, k: int, size: float) -> Floats:
+        root = self.factor(theta[None], k)[0]
+        return np.asarray(np.linalg.cholesky(root @ root.T + size**2 * np.eye(k))[_triangle(k)])
+
+    def releases(self, theta: Floats, near: Floats, slope: Floats, k: int, size: float) -> Floats:
+        """Along single coefficients, and along the directions in which the value falls.
+
+        At a minimum over semidefinite matrices the derivative by the covariance is
+        semidefinite too; an eigenvector of a negative eigenvalue leads down. It comes from the
+        gradient by the Cholesky factor (Murray, 2016, arXiv:1602.07527, eq. 9).
+        """
+        root, L = self.factor(theta[None], k)[0], self.factor(near[None], k)[0]
+        if np.all(np.diag(root) > 0):
+            return np.empty((0, len(theta)))
+        inner = np.tril(L.T @ self.factor(slope[None], k)[0])
+        inner[np.diag_indices(k)] /= 2
+        by_covariance = np.linalg.solve(L.T, np.linalg.solve(L.T, inner.T).T)
+        values, vectors = np.linalg.eigh(by_covariance + by_covariance.T)
+        lines = np.vstack([vectors.T[values < 0], np.eye(k)[np.diag(root) == 0]])
+        moved = root @ root.T + size**2 * lines[:, :, None] * lines[:, None, :]
+        roots = np.array([_semidefinite_root(m) for m in moved])
+        return np.asarray(roots[(slice(None), *_triangle(k))])
+
     def factor(self, theta: Floats, k: int) -> Floats:
         row, col = _triangle(k)
         out = np.zeros((theta.shape[0], k, k))
@@ -45,6 +79,16 @@ class Unstructured(Structure):
         sd = np.sqrt(np.diag(covariance))
         corr = np.linalg.cholesky(covariance / np.outer(sd, sd))
         return np.concatenate([np.log(sd), np.arctanh(partial_correlations(corr))])
+
+
+def _semidefinite_root(covariance: Floats) -> Floats:
+    """The Cholesky factor whose columns are zero where a pivot is."""
+    left, out = covariance.copy(), np.zeros_like(covariance)
+    for i, total in enumerate(np.diag(covariance)):
+        if left[i, i] > ROUNDING * total:
+            out[i:, i] = left[i:, i] / np.sqrt(left[i, i])
+            left -= np.outer(out[:, i], out[:, i])
+    return out
 
 
 def _triangle(k: int) -> tuple[np.ndarray, np.ndarray]:

@@ -54,6 +54,7 @@ def maximise(model: Model, *, reml: bool) -> FitValues:
         problem.lower,
         problem.curvature(start),
         many=problem.together if long else None,
+        boundary=problem,
     )
     factor = best.factor_at(found.x)
     _require_residual(problem, factor)

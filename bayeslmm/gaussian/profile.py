@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,11 +10,14 @@ from numpy.typing import NDArray
 
 from bayeslmm.gaussian.equations import Equations, FactorPoint, equations
 from bayeslmm.gaussian.likelihood import deviance, deviance_slopes, profiled_sigma2
-from bayeslmm.gaussian.variances import lambdas_from_theta, theta_units
+from bayeslmm.gaussian.variances import lambdas_from_theta, theta_slices, theta_units
 from bayeslmm.linalg.compiled import one_blas_thread, sweep
-from bayeslmm.model import Model
+from bayeslmm.linalg.minimise import Smooth
+from bayeslmm.model import Model, Term
 
 Floats = NDArray[np.float64]
+Flags = NDArray[np.bool_]
+INSIDE = 0.01  # off the boundary, in units of x: where the gradient tells of all directions
 LEAST_START, MOST_SHARE = 0.05, 0.9
 
 
@@ -93,6 +97,36 @@ class Profile:
         """Lower bounds of x."""
         parts = [t.structure.theta_lower(len(t.columns)) for t in self.model.terms]
         return np.concatenate(parts) if parts else np.empty(0)
+
+    def canonical(self, x: Floats) -> tuple[Floats, Flags]:
+        """The x that stands for the same covariances, and what of it to hold."""
+        parts = [
+            term.structure.canonical(x[where], len(term.columns)) for term, where in self._terms()
+        ]
+        if not parts:
+            return x, np.empty(0, dtype=bool)
+        return np.concatenate([p[0] for p in parts]), np.concatenate([p[1] for p in parts])
+
+    def releases(self, f: Smooth, x: Floats, size: float) -> Floats:
+        """Points off the boundary that a lower deviance may be at, shape (some, d)."""
+        if not np.any(x <= self.lower):
+            return np.empty((0, len(x)))
+        near = x.copy()
+        for term, where in self._terms():
+            near[where] = term.structure.inside(x[where], len(term.columns), INSIDE)
+        slope = f(near)[1]
+        out = []
+        for term, where in self._terms():
+            found = term.structure.releases(
+                x[where], near[where], slope[where], len(term.columns), size
+            )
+            points = np.repeat(x[None], len(found), axis=0)
+            points[:, where] = found
+            out.append(points)
+        return np.concatenate(out)
+
+    def _terms(self) -> Iterator[tuple[Term, slice]]:
+        return zip(self.model.terms, theta_slices(self.model), strict=True)
 
     def start(self) -> Floats:
         """Each coefficient's variance by moments, as if it were alone.

@@ -10,11 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
+Flags = NDArray[np.bool_]
 Smooth = Callable[[Floats], tuple[float, Floats]]
 Many = Callable[[list[Floats]], list[tuple[float, Floats]]]
 STEP = 1e-5  # of a difference of gradients
@@ -22,8 +24,33 @@ NEAR = 1e-3  # this close to its bound a variable is tried at it
 SMALL = 1e-6  # a predicted decrease after which the same Hessian serves once more
 NEARLY = 1e-7  # a predicted decrease at which Newton's steps take over
 WIDEST = 2.0  # a step's most in units of the variable
-MOST_STEPS = 200
+MOST_STEPS, MOST_NEWTON = 200, 60
 ESCAPES = (0.01, 0.1, 1.0)
+
+
+class Boundary(Protocol):
+    """What a function knows of the edge of its domain."""
+
+    def canonical(self, x: Floats) -> tuple[Floats, Flags]:
+        """An x of the same value, and which variables to hold: moves along them do nothing."""
+        ...
+
+    def releases(self, f: Smooth, x: Floats, size: float) -> Floats:
+        """Points about `size` off the boundary that may be lower, shape (some, d)."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """A boundary whose variables have nothing to do with each other."""
+
+    lower: Floats
+
+    def canonical(self, x: Floats) -> tuple[Floats, Flags]:
+        return x, np.zeros(len(x), dtype=bool)
+
+    def releases(self, f: Smooth, x: Floats, size: float) -> Floats:
+        return np.asarray(x + size * np.eye(len(x))[x <= self.lower])
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +85,7 @@ def minimise(
     curvature: Floats | None = None,
     *,
     many: Many | None = None,
+    boundary: Boundary | None = None,
     tolerance: float = 1e-8,
 ) -> Minimum:
     """Minimise f from `start`, x >= lower.
@@ -73,6 +101,8 @@ def minimise(
         About f's second derivatives at the start; ones where not given.
     many : callable, optional
         f at several points at once, where that is quicker than one after the other.
+    boundary : Boundary, optional
+        How points on the boundary are written and left, where that is more than bounds.
     tolerance : float
         The predicted decrease of f at which a point counts as the minimum.
     """
@@ -81,10 +111,11 @@ def minimise(
         value = counted(start)[0]
         return Minimum(start, value, start, np.empty((0, 0)), bool(np.isfinite(value)), 1)
     about = np.ones_like(start) if curvature is None else curvature
+    edge = boundary or Bounds(lower)
     x = _descend(counted, start, lower, about)
-    for _ in range(len(start) + 1):
-        found = _polish(counted, x, lower, tolerance)
-        better = _escape(counted, found, lower)
+    for _ in range(2 * len(start) + 1):
+        found = _polish(counted, x, lower, edge, tolerance)
+        better = _escape(counted, found, edge)
         if better is None:
             return found
         x = _descend(counted, better, lower, about)
@@ -170,31 +201,33 @@ def _updated(H: Floats, move: Floats, change: Floats) -> Floats:
     )
 
 
-def _polish(f: _Counted, x: Floats, lower: Floats, tolerance: float) -> Minimum:
+def _polish(f: _Counted, x: Floats, lower: Floats, edge: Boundary, tolerance: float) -> Minimum:
     """Newton steps on the free variables."""
-    x = _snap(f, x, lower)
+    x, held = edge.canonical(_snap(f, x, lower))
     curvature: Floats | None = None
-    for _ in range(20):
+    for _ in range(MOST_NEWTON):
         value, slope = f(x)
         fresh = curvature is None
         curvature = hessian(f, x, f.many) if curvature is None else curvature
-        free = (x > lower) | (slope < 0)
+        free = ((x > lower) | (slope < 0)) & ~held
         inner = curvature[np.ix_(free, free)]
         values, vectors = np.linalg.eigh(inner) if free.any() else (np.ones(0), np.empty((0, 0)))
         floor = 1e-10 * max(1.0, float(np.abs(values).max(initial=0.0)))
         step = np.zeros_like(x)
         step[free] = -vectors @ ((vectors.T @ slope[free]) / np.maximum(np.abs(values), floor))
         predicted = -float(slope @ step)
-        done = Minimum(x, value, np.where(free, slope, 0.0), curvature, False, f.calls)
+        positive = bool(np.all(values > -1e-6 * np.abs(values).max(initial=0.0)))
+        # Along a bent valley the steps get short before they get nowhere: `SMALL` is near enough.
+        near = positive and predicted < SMALL
+        done = Minimum(x, value, np.where(free, slope, 0.0), curvature, near, f.calls)
         if predicted < tolerance:
-            positive = bool(np.all(values > -1e-6 * np.abs(values).max(initial=0.0)))
             return _with(done, positive)
         moved = _line_search(f, x, step, lower, value)
         if moved is None and fresh:  # below what the function can tell
             small = predicted < max(1e-5, 1e-12 * abs(value))
             return _with(done, small and bool(np.all(values > 0)))
         if moved is not None:
-            x = _snap(f, moved, lower)
+            x, held = edge.canonical(_snap(f, moved, lower))
         if moved is None or predicted > SMALL or np.any((x > lower) != (done.x > lower)):
             curvature = None
     return done
@@ -236,12 +269,11 @@ def _snap(f: _Counted, x: Floats, lower: Floats) -> Floats:
     return x
 
 
-def _escape(f: _Counted, found: Minimum, lower: Floats) -> Floats | None:
-    """A lower point off the bounds, where the curvature there says that there is one."""
-    for i in np.flatnonzero((found.x <= lower) & (np.diag(found.hessian) < 0)):
-        for size in ESCAPES:
-            trial = found.x.copy()
-            trial[i] += size
-            if f(trial)[0] < found.value - 1e-7 * max(1.0, abs(found.value) * 1e-3):
-                return trial
+def _escape(f: _Counted, found: Minimum, edge: Boundary) -> Floats | None:
+    """A lower point off the boundary, near or further away, if there is one."""
+    enough = found.value - 1e-7 * max(1.0, abs(found.value) * 1e-3)
+    for size in ESCAPES:
+        for trial in edge.releases(f, found.x, size):
+            if f(trial)[0] < enough:
+                return np.asarray(trial)
     return None
