@@ -17,6 +17,8 @@ from bayeslmm.fit.contrasts import contrast, vcov
 from bayeslmm.model import Model as Resolved
 from bayeslmm.predict import draw_ranef, predict
 
+EVIDENCE = "Evidence needs method='exact', proper priors, and weights that serve (see the notes)"
+
 
 class Fit:
     """What a method found: tidy tables, the ArviZ DataTree, prediction, files.
@@ -171,12 +173,12 @@ class Fit:
     @property
     def log_evidence(self) -> float:
         """Log marginal likelihood of the data under the priors."""
-        return self._scalar("log_evidence", "Evidence needs method='exact' and proper priors")
+        return self._scalar("log_evidence", EVIDENCE)
 
     @property
     def log_evidence_error(self) -> float:
         """Its Monte Carlo standard error."""
-        return self._scalar("log_evidence_error", "Evidence needs method='exact' and proper priors")
+        return self._scalar("log_evidence_error", EVIDENCE)
 
     def predict(
         self,

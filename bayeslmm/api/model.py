@@ -129,8 +129,10 @@ class Model:
         draws, chains : int
             Draws a chain, and chains (labels only where draws are independent).
         options : Any
-            ``conjugate``: variances (another fit or a dict), kappa, sigma2_prior. ``nuts``:
-            sampler, tune, target_accept, parametrisation, progress.
+            ``exact``: memory, the GiB that draws of u may take; past it the tree keeps their
+            means and covariances, whose intervals are normal ones. ``conjugate``: variances
+            (another fit or a dict), kappa, sigma2_prior. ``nuts``: sampler, tune,
+            target_accept, parametrisation, progress.
 
         Raises
         ------

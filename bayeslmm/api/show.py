@@ -141,7 +141,13 @@ def summarise(model: Model, values: FitValues) -> Summary:
         sections.append(Section(title, lines=lines))
     if values.notes:
         sections.append(Section("Notes", lines=values.notes))
-    return Summary(CAPTIONS.get(values.method, values.method), tuple(sections))
+    return Summary(_caption(values), tuple(sections))
+
+
+def _caption(values: FitValues) -> str:
+    if values.method == "exact" and "max_rhat" in values.scalars:
+        return "Posterior with (beta, u) integrated out, variance parameters by NUTS"
+    return CAPTIONS.get(values.method, values.method)
 
 
 def _varcorr_table(model: Model, values: FitValues) -> pd.DataFrame:

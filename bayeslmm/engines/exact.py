@@ -26,6 +26,7 @@ from bayeslmm.model import Model, unreachable
 Floats = NDArray[np.float64]
 KHAT_LIMIT = 0.7  # Vehtari et al., 2024, JMLR 25(72): importance sampling is reliable below
 KHAT_DOUBT, LEAST_EFFICIENCY = 0.6, 0.45  # where the proposal is learnt anew with more draws
+LEAST_WEIGHTS = 25  # positive ones, for a tail to be fitted
 RHAT_LIMIT = 1.01  # Vehtari et al., 2021, Bayesian Analysis 16(2)
 TUNE = 500
 MOST = 20  # variance parameters that importance sampling is asked to draw
@@ -100,7 +101,7 @@ def _weighted(density: Target, rng: np.random.Generator, total: int, effort: int
     size = int(np.clip(affordable, LEAST_SHARE * total, MOST_SHARE * total)) + 1
     return sample(
         density,
-        density.start(),
+        _begin(density, rng),
         rng,
         size=max(size, 200),
         round_size=effort * min(1000, max(200, size // 4)),
@@ -108,11 +109,31 @@ def _weighted(density: Target, rng: np.random.Generator, total: int, effort: int
     )
 
 
+def _begin(density: Target, rng: np.random.Generator) -> Floats:
+    """A point with density to search from: bounded priors may have none where data suggest one."""
+    start = density.start()
+    if np.isfinite(density(start[None])[0]):
+        return start
+    for width in (1.0, 3.0, 10.0):
+        trials = start + width * rng.standard_normal((2000, len(start)))
+        values = density(trials)
+        if np.any(np.isfinite(values)):
+            return np.asarray(trials[int(np.argmax(values))])
+    raise MethodError(
+        "The priors leave no density near what the data say of the variance parameters",
+        hint="Widen the bounds of the priors of sd and sigma",
+    )
+
+
 def pareto_k(found: Weighted) -> float:
-    """Pareto shape of the largest raw weights (Vehtari et al., 2024)."""
+    """Pareto shape of the largest raw weights (Vehtari et al., 2024); infinite without any."""
     from arviz_stats.base import array_stats
 
     finite = found.log_weights[np.isfinite(found.log_weights)]
+    if len(finite) < LEAST_WEIGHTS:
+        return np.inf
+    if np.ptp(finite) == 0:  # nothing to draw: no variance parameter
+        return 0.0
     return float(array_stats.psislw(-(finite - finite.max()))[1])
 
 
@@ -152,7 +173,7 @@ def _from_chain(
     memory: float,
 ) -> FitValues:
     """The variance parameters by NUTS on the same density; no evidence."""
-    mode = find_mode(density, density.start())
+    mode = find_mode(density, _begin(density, rng))
     psi, chain = sample_chain(
         density, mode.x, mode.covariance, draws=shape[1], chains=shape[0], tune=TUNE,
         seed=int(rng.integers(2**31)),

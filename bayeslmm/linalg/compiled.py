@@ -11,9 +11,9 @@ from __future__ import annotations
 import os
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import contextmanager
 from functools import cache
 from itertools import pairwise
 from typing import Any
@@ -26,13 +26,22 @@ _LOCAL = threading.local()
 PACKAGE = __name__.partition(".")[0]
 MESSAGE = "bayeslmm: compiling numerical kernels for this machine (once, some seconds) …"
 
+
+def _compiler(**options: Any) -> Callable[[Any], Any]:
+    def decorate(function: Any) -> Any:
+        try:
+            return numba.njit(cache=True, nogil=True, error_model="numpy", **options)(function)
+        except RuntimeError:  # no place to keep code in: a package and a home that are read-only
+            return numba.njit(nogil=True, error_model="numpy", **options)(function)
+
+    return decorate
+
+
 #: Decorator of a kernel: plain arrays in and out, no Python objects.
-kernel: Callable[[Any], Any] = numba.njit(cache=True, nogil=True, error_model="numpy")
+kernel = _compiler()
 
 #: The same where sums may be reordered, which lets the compiler use vector instructions.
-vector_kernel: Callable[[Any], Any] = numba.njit(
-    cache=True, nogil=True, error_model="numpy", fastmath={"reassoc", "contract", "nsz"}
-)
+vector_kernel = _compiler(fastmath={"reassoc", "contract", "nsz"})
 
 
 class _Announce(event.Listener):
@@ -64,19 +73,49 @@ def _pool(size: int) -> ThreadPoolExecutor:
     return ThreadPoolExecutor(size, thread_name_prefix="bayeslmm")
 
 
+if hasattr(os, "register_at_fork"):  # a child inherits the pool's record, and none of its threads
+    os.register_at_fork(after_in_child=_pool.cache_clear)
+
+
 @cache
 def _controller() -> ThreadpoolController:
     """The controller of BLAS's own threads, made once (it looks through all libraries)."""
     return ThreadpoolController()
 
 
-def one_blas_thread(wanted: bool = True) -> AbstractContextManager[object]:
+@contextmanager
+def one_blas_thread(wanted: bool = True) -> Iterator[None]:
     """Keep BLAS to one thread: where points have threads, or a matrix is too small for more.
 
     Threads of BLAS wait for each other busily; whatever else runs on the machine can make many
     of them slower by far than one.
     """
-    return _controller().limit(limits=1) if wanted else nullcontext()
+    if not wanted:
+        yield
+        return
+    with _LIMIT.lock:  # BLAS's setting is the process's: the first sets it, the last restores it
+        if _LIMIT.count == 0:
+            _LIMIT.held = _controller().limit(limits=1)
+        _LIMIT.count += 1
+    try:
+        yield
+    finally:
+        with _LIMIT.lock:
+            _LIMIT.count -= 1
+            if _LIMIT.count == 0:
+                _LIMIT.held.restore_original_limits()
+
+
+class _Limit:
+    """How many callers hold BLAS to one thread, and what restores it."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.count = 0
+        self.held: Any = None
+
+
+_LIMIT = _Limit()
 
 
 def sweep(task: Callable[[int, int], object], size: int, least: int = 1) -> None:

@@ -153,14 +153,16 @@ def _updated(inverse: Floats, s: Floats, y: Floats, *, first: bool) -> Floats:
 def _covariance(density: Density, x: Floats, batched: bool) -> Floats:
     """Inverse of the negative Hessian, floored."""
     if batched:
-        curvature = -np.nan_to_num(hessian(density, x, step=10 * DIFFERENCE))
+        with np.errstate(invalid="ignore"):  # no density beyond a bound of a prior
+            curvature = -hessian(density, x, step=10 * DIFFERENCE)
     else:
         h = DIFFERENCE * np.maximum(1.0, np.abs(x))
         rows = [
             (_at(density, x - move)[1] - _at(density, x + move)[1]) / (2 * move.max())
             for move in np.diag(h)
         ]
-        curvature = np.nan_to_num(np.array(rows).reshape(len(x), len(x)))
+        curvature = np.array(rows).reshape(len(x), len(x))
+    curvature = np.where(np.isfinite(curvature), curvature, 0.0)
     values, vectors = np.linalg.eigh(0.5 * (curvature + curvature.T))
     return (vectors / np.maximum(values, LEAST_CURVATURE)) @ vectors.T
 

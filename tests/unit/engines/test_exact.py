@@ -3,6 +3,8 @@ the same draws whatever the number of threads."""
 
 from __future__ import annotations
 
+import multiprocessing as mp
+
 import numpy as np
 import pytest
 
@@ -149,3 +151,39 @@ def test_threads_change_nothing(name: str, monkeypatch: pytest.MonkeyPatch) -> N
         fits.append(model.fit("exact", **SMALL).tree["posterior"].dataset)
     for variable in fits[0].data_vars:
         np.testing.assert_array_equal(fits[0][variable].values, fits[1][variable].values)
+
+
+def test_bounds_of_priors_are_kept() -> None:
+    """A bound above what the data say: draws against it, however they were made."""
+    data = bl.load_dataset("sleepstudy")
+    for priors, name, low, high in (
+        ({"sigma": "uniform(0, 30)"}, "sigma", 0, 30),
+        ({"sd_Subject[Intercept]": "uniform(0, 5)"}, "sd_Subject", 0, 5),
+    ):
+        fit = bl.Model("Reaction ~ Days + (1 | Subject)", data, priors=priors).fit("exact", **SMALL)
+        drawn = fit.tree["posterior"].dataset[name].values
+        assert drawn.min() > low and high - 0.3 * (high - low) < drawn.max() < high
+
+
+def test_without_variance_parameters_there_is_one_posterior() -> None:
+    """All standard deviations known and no random term: the closed form's numbers."""
+    data = bl.load_dataset("sleepstudy").assign(s=30.0)
+    model = bl.Model("Reaction ~ Days", data, known_sd="s")
+    fit, closed = model.fit("exact", **SMALL), model.fit("conjugate", variances={})
+    assert fit.tree["sample_stats"].attrs["pareto_k"] == 0
+    a, b = fit.fixef(), closed.fixef()
+    assert np.all(np.abs(a["estimate"] - b["estimate"]) < 4 * b["std_error"] / np.sqrt(1000))
+
+
+@pytest.mark.skipif("fork" not in mp.get_all_start_methods(), reason="no fork here")
+def test_a_forked_child_has_threads_of_its_own() -> None:
+    """The parent's pool is of no use to it: a fit ends there too."""
+    model = bl.load_model("sleepstudy")
+    expected = model.fit("exact", **SMALL).sigma
+    queue = mp.get_context("fork").Queue()
+    child = mp.get_context("fork").Process(
+        target=lambda: queue.put(model.fit("exact", **SMALL).sigma)
+    )
+    child.start()
+    assert queue.get(timeout=60) == expected
+    child.join(10)
