@@ -288,16 +288,43 @@ INPUTS = [
         lambda _: model(family="gausian")
     ),
     bad("family of no kind", ModelError, "Unknown family")(lambda _: model(family=["gaussian"])),
-    bad("unknown link", ModelError, "no link 'log'", "identity")(lambda _: model(link="log")),
+    bad("unknown link", ModelError, "no link 'logit'", "identity")(lambda _: model(link="logit")),
     bad("residual=", ModelError, "residual=", "not available")(
         lambda _: model(residual="ar1(x | g)")
     ),
-    bad("random=", ModelError, "random=")(lambda _: model(random={"g": "student_t"})),
-    bad("dpar=", ModelError, "dpar=")(lambda _: model(dpar={"sigma": "~ x"})),
+    bad("random= of no factor", ModelError, "random=", "'nobody'", "Allowed: g")(
+        lambda _: model(random={"nobody": "student_t"})
+    ),
+    bad("random= unknown", ModelError, "'cauchy'", "student_t")(
+        lambda _: model(random={"g": "cauchy"})
+    ),
+    bad("random= no dict", ModelError, "random=", "dict")(lambda _: model(random="student_t")),
+    bad("dpar= unknown", ModelError, "no parameter 'nu'", "sigma")(
+        lambda _: model(dpar={"nu": "~ x"})
+    ),
+    bad("dpar= no formula", FormulaError, "~ x")(lambda _: model(dpar={"sigma": "x"})),
+    bad("prior of a dpar", PriorError, "'sigma_'", "beta[x]")(
+        lambda _: model(dpar={"sigma": "~ x"}, priors={"sigma_beta[z]": "normal(0, 1)"})
+    ),
+    bad("known_sd and dpar", ModelError, "known_sd", "dpar=")(
+        lambda _: model(dpar={"sigma": "~ x"}, known_sd="w")
+    ),
+    bad("known_sd and poisson", ModelError, "known_sd=", "poisson")(
+        lambda _: model(family="poisson", known_sd="w")
+    ),
+    bad("negative counts", DataError, "poisson", "row", "whole numbers")(
+        lambda _: model(family="poisson")
+    ),
+    bad("binomial without trials", ModelError, "trials=", "bernoulli")(
+        lambda _: model(family="binomial")
+    ),
+    bad("half a trial", DataError, "Trials", "whole", "row")(
+        lambda _: model(family="binomial", trials="w")
+    ),
     bad("relationship=", ModelError, "relationship=")(
         lambda _: model(relationship={"g": np.eye(6)})
     ),
-    bad("trials=", ModelError, "trials=")(lambda _: model(trials="w")),
+    bad("trials=", ModelError, "takes no trials", "binomial")(lambda _: model(trials="w")),
 ]
 
 PRIORS = [
@@ -514,9 +541,6 @@ METHODS = [
     ),
     bad("sigma2_prior beside sigma", MethodError, "sigma2_prior", "rel_sd")(
         lambda _: given(reml(), sigma2_prior=(1.0, 1.0))
-    ),
-    bad("marginal PyMC model", MethodError, "marginal=True", "exact")(
-        lambda _: plain().to_pymc(marginal=True)
     ),
     bad("unknown parametrisation", MethodError, "parametrisation", "noncentred")(
         lambda _: plain().to_pymc(parametrisation="non-centred")

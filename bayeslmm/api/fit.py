@@ -113,7 +113,7 @@ class Fit:
 
     def vcov(self) -> pd.DataFrame:
         """Covariance matrix of the fixed effects, coef x coef."""
-        return vcov(self.tree)
+        return vcov(self._model, self.tree)
 
     def contrast(self, weights: Mapping[str, float]) -> pd.DataFrame:
         """A linear function of the fixed effects, ``{"Days": 1}``: one row of the four numbers.
@@ -123,7 +123,7 @@ class Fit:
         ColumnError
             A coefficient that the model doesn't have.
         """
-        return contrast(self.tree, weights)
+        return contrast(self._model, self.tree, weights)
 
     @property
     def sigma(self) -> float:
@@ -132,8 +132,15 @@ class Fit:
             raise FitError(
                 "The residual standard deviations were given (known_sd): there is no sigma"
             )
+        if not self._model.has_sigma:
+            raise FitError(f"There is no one sigma: {self._without_sigma()}")
         table = self.varcorr()
         return float(table.loc[table["group"] == "Residual", "estimate"].iloc[0])
+
+    def _without_sigma(self) -> str:
+        if "sigma" in self._model.dpars:
+            return "it has a predictor of its own (dpar)"
+        return f"family {self._model.family.name!r} has none"
 
     @property
     def loglik(self) -> float:

@@ -30,15 +30,25 @@ class Model:
     data : table
         pandas, polars or Arrow.
     family, link : str
-        Response distribution and link; ``"gaussian"`` with the identity.
+        Response distribution (``"gaussian"``, ``"bernoulli"``, ``"binomial"``, ``"poisson"``, …:
+        `bayeslmm.families.FAMILIES`) and its link; each family has a default.
     priors : mapping, str or None
         ``{"beta": "normal(0, 5)", "sd_Subject[Days]": "exponential(0.1)", …}``, or ``"flat"``
         for beta; what is not given has auto-scaled defaults, shown by printing the model.
-    residual, random, dpar, relationship, trials
-        Reserved: residual structures, non-normal effects, distributional parameters, known
-        relationships and binomial trials are not part of this version.
+    residual, relationship
+        Reserved: residual structures and known relationships are not part of this version.
+    random : mapping of str to str, optional
+        Distribution of the effects of a grouping factor: ``{"Subject": "student_t"}`` or
+        ``"mixture"`` (of two normals); normal where nothing is said.
+    dpar : mapping of str to str, optional
+        Predictors of further parameters of the family: ``{"sigma": "~ x + (1 | g)"}``, on the
+        parameter's own link. Their priors' keys begin with the parameter's name:
+        ``"sigma_beta[x]"``, ``"sigma_sd_g"``.
+    trials : str or array of shape (n,), optional
+        Number of trials that a binomial response counts successes of.
     weights : str or array of shape (n,), optional
-        Var(e_i) = sigma²/w_i; zero leaves a row out of the likelihood and of n.
+        Gaussian: Var(e_i) = sigma²/w_i; other families: a multiplier of the log density. Zero
+        leaves a row out of the likelihood and of n.
     offset : str or array of shape (n,), optional
         Added to the linear predictor, to the formula's own offsets.
     known_sd : str or array of shape (n,), optional
@@ -71,23 +81,23 @@ class Model:
         trials: str | ArrayLike | None = None,
         missing: str = "drop",
     ) -> None:
-        later = {
-            "residual": residual,
-            "random": random,
-            "dpar": dpar,
-            "relationship": relationship,
-            "trials": trials,
-        }
-        for name, value in later.items():
+        for name, value in {"residual": residual, "relationship": relationship}.items():
             if value is not None:
                 raise ModelError(
                     f"{name}= is not available in this version",
-                    hint="Gaussian responses with independent residuals and normal effects are",
+                    hint="Independent residuals and independent levels are",
                 )
-        spec = Specification(formula, family, link, priors, missing)
-        self._inner = build(
-            spec, data, {"weights": weights, "offset": offset, "known_sd": known_sd}
+        spec = Specification(
+            formula,
+            family,
+            link,
+            priors,
+            missing,
+            random=_texts("random", random),
+            dpar=_texts("dpar", dpar),
         )
+        given = {"weights": weights, "offset": offset, "known_sd": known_sd, "trials": trials}
+        self._inner = build(spec, data, given)
 
     @property
     def resolved(self) -> Resolved:
@@ -160,9 +170,15 @@ class Model:
         Parameters
         ----------
         marginal : bool
-            Reserved: integrating (beta, u) out inside PyMC is not part of this version.
+            Integrate (beta, u) out in closed form: only the variance parameters are free.
+            `recover` adds beta and u to what was sampled. Gaussian responses only.
         parametrisation : {"auto", "noncentred", "centred"} or mapping
             How the effects are drawn, for all factors or by factor.
+
+        Raises
+        ------
+        MethodError
+            ``marginal=True`` on a model without that closed form, with the reason.
         """
         if marginal:
             raise MethodError(
@@ -176,6 +192,14 @@ class Model:
 
     def _repr_html_(self) -> str:
         return model_html(self._inner)
+
+
+def _texts(name: str, given: Mapping[str, str] | None) -> dict[str, str]:
+    if given is None:
+        return {}
+    if not isinstance(given, Mapping) or not all(isinstance(v, str) for v in given.values()):
+        raise ModelError(f"{name}= is a dict from name to text", got=repr(given))
+    return dict(given)
 
 
 def _check_size(name: str, value: object) -> None:

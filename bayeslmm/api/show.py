@@ -96,9 +96,15 @@ def _sizes(model: Model) -> tuple[str, ...]:
         )
         lines.append(f"{block.group}: {block.n_levels} levels ({_some(block.levels)}) of {kinds}")
     extras = [f"{k}" for k in design.extras]
-    family = f"{model.family.name} response, {model.spec.link or model.family.links[0]} link"
+    family = f"{model.family.name} response, {model.link.name} link"
     lines.append(family + (f", with {', '.join(extras)}" if extras else ""))
+    lines += [f"effects of {group}: {kind}" for group, kind in model.random.items()]
+    lines += [f"{name}: {sub.link.name} link, {text}" for name, sub, text in _further(model)]
     return tuple(lines)
+
+
+def _further(model: Model) -> list[tuple[str, Model, str]]:
+    return [(name, sub, model.spec.dpar[name]) for name, sub in model.dpars.items()]
 
 
 def _structure(name: str, k: int) -> str:

@@ -66,6 +66,8 @@ class Design:
         What was learnt.
     inputs : dict of str to ndarray, each of shape (n,)
         All extras that were given, the offset too, for the rows that were kept.
+    categories : tuple
+        The response's categories in their order, where it has any: `y` holds their codes.
     """
 
     formula: Formula
@@ -76,6 +78,7 @@ class Design:
     notes: tuple[str, ...]
     schema: Schema
     inputs: Mapping[str, Floats] = field(default_factory=dict)
+    categories: tuple[Any, ...] = ()
 
     @cached_property
     def frame(self) -> pd.DataFrame:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import cache
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -22,17 +22,25 @@ from bayeslmm.design.columns import (
 from bayeslmm.design.design import Design, Schema, offset_of
 from bayeslmm.design.extras import Extras, named_columns, read_extras
 from bayeslmm.design.groups import Codes
-from bayeslmm.design.normal import Columns
+from bayeslmm.design.normal import Columns, Normal
 from bayeslmm.design.table import Taken, labels_of, take
 from bayeslmm.design.transforms import State, evaluate
 from bayeslmm.design.types import Floats, Rows
 from bayeslmm.errors import DataError, DataWarning, ModelError, warn
 from bayeslmm.formula import Formula, RandomTerm, tree_of
-from bayeslmm.formula.syntax import columns_in, show
+from bayeslmm.formula.syntax import Column, columns_in, show
+
+Categories = Literal["none", "text", "all"]
 
 
 def learn(
-    formula: Formula, data: object, *, extras: Extras | None = None, missing: str = "drop"
+    formula: Formula,
+    data: object,
+    *,
+    extras: Extras | None = None,
+    missing: str = "drop",
+    categories: Categories = "none",
+    also: Collection[str] = (),
 ) -> Design:
     """Learn the design of a formula from a table.
 
@@ -47,6 +55,11 @@ def learn(
         name or as numbers. The offset is added to the formula's own.
     missing : {"drop", "error"}
         What to do with rows that miss a value in any column or extra used.
+    categories : {"none", "text", "all"}
+        Whether the response is a number, may be text (then of categories), or is of categories
+        whatever it holds.
+    also : collection of str
+        Further columns that have to be there, and without missing values in the rows used.
 
     Returns
     -------
@@ -76,7 +89,7 @@ def learn(
         )
     if not formula.response:
         raise DataError("The formula has no response", got=str(formula))
-    raw = take(data, list(dict.fromkeys([*formula.variables, *named_columns(extras)])))
+    raw = take(data, list(dict.fromkeys([*formula.variables, *named_columns(extras), *also])))
     given = read_extras(extras, raw)
     gone, notes = _incomplete_rows(raw, given, missing)
     used = Taken({name: raw.columns[name] for name in formula.variables}, raw.index)
@@ -86,7 +99,7 @@ def learn(
     inputs = {key: input_numbers(key, column) for key, column in given.items()}
     sources = {key: value for key, value in (extras or {}).items() if isinstance(value, str)}
     notes += _unused(columns) + _ordered(formula, columns)
-    design = _materialise(formula, columns, inputs, sources, notes)
+    design = _materialise(formula, columns, inputs, sources, notes, categories)
     for note in notes:
         warn(note, DataWarning)
     return design
@@ -98,6 +111,7 @@ def _materialise(
     inputs: dict[str, Floats],
     sources: Mapping[str, str],
     notes: Sequence[str],
+    categories: Categories,
 ) -> Design:
     states: dict[str, State] = {}
 
@@ -109,7 +123,7 @@ def _materialise(
     def values(terms: LearntTerms) -> Floats:
         return terms.values(columns, states)
 
-    y = _response(formula, columns)
+    y, found = _response(formula, columns, categories)
     fixed = learnt_from(formula.fixed)
     blocks = _learn_blocks(formula, columns, learnt_from)
     rows = Rows(
@@ -120,7 +134,7 @@ def _materialise(
         index=labels_of(columns.index),
     )
     schema = Schema(fixed, tuple(block for block, _ in blocks), states, sources)
-    return Design(formula, rows, y, fixed.names, columns, tuple(notes), schema, inputs)
+    return Design(formula, rows, y, fixed.names, columns, tuple(notes), schema, inputs, found)
 
 
 def _learn_blocks(
@@ -132,14 +146,26 @@ def _learn_blocks(
     return [learn_block(terms, columns, learnt_from) for terms in by_group.values()]
 
 
-def _response(formula: Formula, columns: Columns) -> Floats:
+def _response(
+    formula: Formula, columns: Columns, categories: Categories
+) -> tuple[Floats, tuple[Any, ...]]:
+    """The response, shape (n,), and its categories where it has some: then their codes."""
     node = tree_of(formula.response)
-    for name in dict.fromkeys(columns_in(node)):
+    names = list(dict.fromkeys(columns_in(node)))
+    if isinstance(node, Column) and _has_categories(columns[names[0]], categories):
+        levels, codes = columns[names[0]].coded
+        return codes.astype(np.float64), tuple(np.asarray(levels).tolist())
+    for name in names:
         numbers(columns[name], f"The response {name!r}", name)
     values = evaluate(node, columns, {})
     if values.ndim != 1:
         raise DataError(f"The response {show(node)} makes several columns")
-    return values
+    return values, ()
+
+
+def _has_categories(column: Normal, categories: Categories) -> bool:
+    text = column.labels is not None and not column.is_truth
+    return categories == "all" or (categories == "text" and text)
 
 
 def _incomplete_rows(

@@ -16,7 +16,7 @@ import xarray as xr
 from numpy.typing import NDArray
 from scipy import special
 
-from bayeslmm.engines.base import Engine
+from bayeslmm.engines.base import Engine, not_gaussian
 from bayeslmm.engines.closed import estimate_at
 from bayeslmm.engines.given import given_variances
 from bayeslmm.errors import MethodError, PriorError, is_finite
@@ -44,9 +44,7 @@ class Conjugate(Engine):
     name: ClassVar[str] = "conjugate"
 
     def refuse(self, model: Model) -> str | None:
-        if model.family.name != "gaussian":
-            return f"'conjugate' needs a Gaussian response, not {model.family.name}."
-        return None
+        return not_gaussian(model, "conjugate")
 
     def fit(
         self,

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from bayeslmm.engines.base import Engine
+from bayeslmm.engines.base import Engine, not_gaussian
 from bayeslmm.engines.chain import ChainStats, sample_chain
 from bayeslmm.engines.exact_draws import collect
 from bayeslmm.engines.posteriors import improper
@@ -41,8 +41,9 @@ class Exact(Engine):
     name: ClassVar[str] = "exact"
 
     def refuse(self, model: Model) -> str | None:
-        if model.family.name != "gaussian":
-            return f"'exact' needs a Gaussian response, not {model.family.name}; 'nuts' takes it."
+        other = not_gaussian(model, "exact")
+        if other is not None:
+            return other
         bad = unreachable(model)
         if bad:
             return (

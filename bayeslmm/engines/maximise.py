@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from bayeslmm.engines.base import fatal_findings
+from bayeslmm.engines.base import fatal_findings, not_gaussian
 from bayeslmm.engines.closed import estimate_at
 from bayeslmm.engines.information import intervals
 from bayeslmm.errors import (
@@ -30,7 +30,7 @@ SINGULAR = 1e-4  # a relative standard deviation below this is on the boundary, 
 
 def refuse(model: Model, method: str) -> str | None:
     """Why the (restricted) likelihood of a model has no maximum worth the name."""
-    fatal = fatal_findings(model, method)
+    fatal = not_gaussian(model, method) or fatal_findings(model, method)
     if fatal is not None:
         return fatal
     if not model.sigma_known and model.n <= len(model.aliasing.kept):

@@ -14,12 +14,12 @@ import numpy as np
 import xarray as xr
 
 from bayeslmm.engines.base import Engine
+from bayeslmm.engines.contract import contract_dataset
 from bayeslmm.engines.posteriors import improper
 from bayeslmm.errors import ConvergenceWarning, MethodError, is_finite, nearest, warn
 from bayeslmm.fit.tree import SAMPLE, FitValues, tree_of
 from bayeslmm.graph import hierarchical
 from bayeslmm.model import Model
-from bayeslmm.model.names import group_names
 
 SAMPLERS = {"nutpie": "nutpie", "pymc": "pymc", "numpyro": "numpyro", "blackjax": "blackjax"}
 EXTRAS = ("nutpie", "numpyro")
@@ -90,7 +90,7 @@ class Nuts(Engine):
                 compute_convergence_checks=False,
                 **options,
             )
-        posterior = _contract_variables(model, tree["posterior"].dataset)
+        posterior = contract_dataset(model, tree["posterior"].dataset)
         stats = _statistics(tree["sample_stats"].dataset)
         scalars, notes = _convergence(posterior, stats)
         whole = tree_of(model, posterior=posterior, sample_stats=stats)
@@ -143,25 +143,6 @@ def _quiet() -> Iterator[None]:
             yield
     finally:
         logger.setLevel(level)
-
-
-def _contract_variables(model: Model, posterior: xr.Dataset) -> xr.Dataset:
-    """The variables of the contract, in its order and dtype, without the sampler's own."""
-    if "beta" not in posterior:  # a model without fixed effects
-        shape = (posterior.sizes["chain"], posterior.sizes["draw"], 0)
-        posterior = posterior.assign(beta=((*SAMPLE, "coef"), np.empty(shape)))
-    names = ["beta"]
-    for g in group_names(model):
-        names += [g.u, g.sd, *([g.cor] if g.pairs else [])]
-    if not model.sigma_known:
-        names.append("sigma")
-    out = posterior[names].transpose(*SAMPLE, ...).astype(np.float64)
-    out = out.drop_vars([c for c in out.coords if c not in out.dims])
-    coords: dict[str, Any] = {"coef": [model.design.coefs[i] for i in model.columns]}
-    for g in group_names(model):
-        coords |= g.coords()
-    out.attrs = {}
-    return out.assign_coords(coords)
 
 
 def _statistics(stats: xr.Dataset) -> xr.Dataset:

@@ -6,18 +6,37 @@ from typing import ClassVar
 
 import numpy as np
 
-from bayeslmm.families.base import Family, Floats
+from bayeslmm.families.base import Auxiliary, Family, Floats, Parameters
+from bayeslmm.priors import HalfStudentT, tidy
 
 
 class Gaussian(Family):
-    """y ~ N(mean, scale²); scale is sigma/sqrt(weight), or the known sd."""
+    """y ~ N(mu, sigma²); sigma by row where weights or known standard deviations are."""
 
     name: ClassVar[str] = "gaussian"
-    links: ClassVar[tuple[str, ...]] = ("identity",)
-    has_sigma: ClassVar[bool] = True
+    links: ClassVar[tuple[str, ...]] = ("identity", "log", "inverse", "sqrt")
+    auxiliaries: ClassVar[tuple[Auxiliary, ...]] = (
+        Auxiliary(
+            "sigma",
+            lambda response: HalfStudentT(3.0, 0.0, tidy(response.robust)),
+            unit=lambda response: response.robust,
+        ),
+    )
 
-    def simulate(self, mean: Floats, scale: Floats, rng: np.random.Generator) -> Floats:
-        return rng.normal(mean, scale)
+    def log_density(
+        self, y: Floats, mu: Floats, parameters: Parameters, trials: Floats | None = None
+    ) -> Floats:
+        sigma = parameters["sigma"]
+        return -0.5 * ((y - mu) / sigma) ** 2 - np.log(sigma) - 0.5 * np.log(2 * np.pi)
 
-    def log_density(self, y: Floats, mean: Floats, scale: Floats) -> Floats:
-        return -0.5 * ((y - mean) / scale) ** 2 - np.log(scale) - 0.5 * np.log(2 * np.pi)
+    def variance(self, mu: Floats, parameters: Parameters, trials: Floats | None = None) -> Floats:
+        return np.broadcast_to(parameters["sigma"] ** 2, np.shape(mu)).astype(np.float64)
+
+    def simulate(
+        self,
+        mu: Floats,
+        parameters: Parameters,
+        rng: np.random.Generator,
+        trials: Floats | None = None,
+    ) -> Floats:
+        return np.asarray(rng.normal(mu, parameters["sigma"]))

@@ -9,25 +9,24 @@ import pandas as pd
 import xarray as xr
 
 from bayeslmm.errors import ColumnError, DataError, is_finite, nearest
-from bayeslmm.fit.tables import COLUMNS, half_width, summarise_array
+from bayeslmm.fit.tables import COLUMNS, fixed_draws, half_width, summarise_array
+from bayeslmm.model import Model
 
 
-def vcov(tree: xr.DataTree) -> pd.DataFrame:
+def vcov(model: Model, tree: xr.DataTree) -> pd.DataFrame:
     """Covariance matrix of beta, (p, p), by coefficient."""
     if "estimate" in tree:
         source = tree["estimate"].dataset
-        values = source["beta_cov"].values
+        names, values = list(source["coef"].values), source["beta_cov"].values
     else:
-        source = tree["posterior"].dataset
-        draws = source["beta"].values.reshape(-1, source.sizes["coef"])
-        values = np.atleast_2d(np.cov(draws, rowvar=False))
-    names = list(source["coef"].values)
+        names, draws = fixed_draws(model, tree)
+        values = np.atleast_2d(np.cov(draws.reshape(-1, len(names)), rowvar=False))
     return pd.DataFrame(values, index=pd.Index(names, name="coef"), columns=names)
 
 
-def contrast(tree: xr.DataTree, weights: Mapping[str, float]) -> pd.DataFrame:
+def contrast(model: Model, tree: xr.DataTree, weights: Mapping[str, float]) -> pd.DataFrame:
     """`sum_i w_i beta_i` with its standard error and 95 % interval, one row."""
-    covariance = vcov(tree)
+    covariance = vcov(model, tree)
     names = list(covariance.index)
     if not isinstance(weights, Mapping) or not weights:
         raise DataError(
@@ -49,5 +48,5 @@ def contrast(tree: xr.DataTree, weights: Mapping[str, float]) -> pd.DataFrame:
         half = half_width(e.attrs.get("dof")) * spread
         row = [estimate, spread, estimate - half, estimate + half]
     else:
-        row = summarise_array(tree["posterior"].dataset["beta"].values @ w).tolist()
+        row = summarise_array(fixed_draws(model, tree)[1] @ w).tolist()
     return pd.DataFrame([row], columns=COLUMNS, index=pd.Index([label], name="contrast"))

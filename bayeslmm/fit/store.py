@@ -18,7 +18,7 @@ from bayeslmm.errors import BayeslmmWarning, FileError
 from bayeslmm.fit.tree import FitValues
 from bayeslmm.model import Model, Specification, build
 
-FORMAT = 1
+FORMAT = 2
 DATA_GROUP = "model_data"
 
 
@@ -126,8 +126,9 @@ def _data(model: Model) -> xr.Dataset:
     """The used columns: numbers as they are, categories as codes with their levels."""
     design = model.design
     variables: dict[str, Any] = {}
-    for i, name in enumerate(design.frame.columns):
-        column = design.frame[name]
+    frames = [design.frame, *(sub.design.frame for sub in model.dpars.values())]
+    columns = {name: frame[name] for frame in frames for name in frame.columns}
+    for i, (name, column) in enumerate(columns.items()):
         attributes: dict[str, Any] = {"name": str(name)}
         if isinstance(column.dtype, pd.CategoricalDtype):
             attributes["levels"] = json.dumps(column.cat.categories.tolist())

@@ -14,9 +14,10 @@ import xarray as xr
 from numpy.typing import NDArray
 from scipy import special
 
+from bayeslmm.fit.predictors import Part, parts_of
 from bayeslmm.fit.tree import SAMPLE
 from bayeslmm.model import Model
-from bayeslmm.model.names import GroupNames, group_names
+from bayeslmm.model.names import GroupNames, effect_parameters, group_names
 
 Floats = NDArray[np.float64]
 COLUMNS = ["estimate", "std_error", "lower", "upper"]
@@ -28,81 +29,120 @@ def fixef(model: Model, tree: xr.DataTree) -> pd.DataFrame:
     if "estimate" in tree:
         e = tree["estimate"].dataset
         values = _wald(e["beta"].values, np.sqrt(np.diag(e["beta_cov"].values)), e)
-        coefs = e["coef"].values
+        coefs = list(e["coef"].values)
     else:
-        draws = tree["posterior"].dataset["beta"]
-        values = summarise(draws)
-        coefs = draws["coef"].values
+        coefs, draws = fixed_draws(model, tree)
+        values = summarise_array(draws)
     return pd.DataFrame(values, index=pd.Index(coefs, name="coef"), columns=COLUMNS)
+
+
+def fixed_draws(model: Model, tree: xr.DataTree) -> tuple[list[str], Floats]:
+    """Names of all fixed coefficients, and their draws, shape (C, D, p)."""
+    posterior = tree["posterior"].dataset
+    names: list[str] = []
+    found = [np.empty((posterior.sizes["chain"], posterior.sizes["draw"], 0))]
+    for part in parts_of(model, posterior):
+        if part.beta is not None:
+            names += [f"{part.label}{name}" for name in part.coefs]
+            found.append(part.beta.transpose(*SAMPLE, ...).values)
+    return names, np.concatenate(found, axis=-1)
 
 
 def ranef(model: Model, tree: xr.DataTree, *, given_beta: bool = False) -> pd.DataFrame:
     """Random effects u: ``group, level, coef`` and the four numbers."""
     frames = []
-    for g in group_names(model):
-        if "estimate" in tree:
-            e = tree["estimate"].dataset
-            suffix = "_cov_given_beta" if given_beta else "_cov"
-            values = _wald(e[g.u].values, _roots(e[g.u + suffix].values), e)
-        elif "effects" in tree:
-            e = tree["effects"].dataset
-            values = _wald(e[g.u].values, _roots(e[f"{g.u}_cov"].values), e)
-        else:
-            values = summarise(tree["posterior"].dataset[g.u])
-        frames.append(_by_level(g, values))
+    if "estimate" in tree or "effects" in tree:
+        e = tree["estimate" if "estimate" in tree else "effects"].dataset
+        suffix = "_cov_given_beta" if given_beta else "_cov"
+        for g in group_names(model):
+            frames.append(_by_level(g, _wald(e[g.u].values, _roots(e[g.u + suffix].values), e)))
+        return _stack(frames)
+    for part in parts_of(model, tree["posterior"].dataset):
+        for g in group_names(part.model):
+            frames.append(_by_level(g, summarise(part.draws[g.u]), part.label))
     return _stack(frames)
 
 
 def coef(model: Model, tree: xr.DataTree) -> pd.DataFrame:
     """Each level's own coefficients, beta + u; u alone where no fixed effect has the name."""
     frames = []
-    for g in group_names(model):
-        if "estimate" in tree or "effects" in tree:
-            source = "estimate" if "estimate" in tree else "effects"
-            values = _coef_estimates(tree[source].dataset, g)
-        else:
-            posterior = tree["posterior"].dataset
-            values = summarise(coef_draws(posterior, g))
-        frames.append(_by_level(g, values))
+    if "estimate" in tree or "effects" in tree:
+        e = tree["estimate" if "estimate" in tree else "effects"].dataset
+        return _stack([_by_level(g, _coef_estimates(e, g)) for g in group_names(model)])
+    for part in parts_of(model, tree["posterior"].dataset):
+        for g in group_names(part.model):
+            frames.append(_by_level(g, summarise(coef_draws(part, g)), part.label))
     return _stack(frames)
 
 
-def coef_draws(posterior: xr.Dataset, g: GroupNames) -> xr.DataArray:
+def coef_draws(part: Part, g: GroupNames) -> xr.DataArray:
     """Draws of beta + u for one factor, dims (chain, draw, level, coef)."""
-    fixed = list(posterior["coef"].values)
-    u = posterior[g.u].transpose(*SAMPLE, g.label, g.coef_dim)
+    u = part.draws[g.u].transpose(*SAMPLE, g.label, g.coef_dim)
     total = u.values.copy()
     for c, name in enumerate(g.coefs):
-        if name in fixed:
-            total[..., c] += posterior["beta"].values[..., fixed.index(name), None]
+        if part.beta is not None and name in part.coefs:
+            beta = part.beta.transpose(*SAMPLE, ...).values
+            total[..., c] += beta[..., part.coefs.index(name), None]
     return u.copy(data=total)
 
 
 def varcorr(model: Model, tree: xr.DataTree) -> pd.DataFrame:
-    """Standard deviations and correlations of the random effects, and the residual's."""
+    """Standard deviations and correlations of the random effects, and the residual's; further
+    parameters of the response (kind ``par``)."""
     rows = list(_varcorr_rows(model, tree))
     columns = ["group", "kind", "coef", "coef2", *COLUMNS]
     return pd.DataFrame(rows, columns=columns)
 
 
 def _varcorr_rows(model: Model, tree: xr.DataTree) -> Iterator[tuple[object, ...]]:
+    if "estimate" in tree and "posterior" not in tree:
+        yield from _group_rows(model, "", tree)
+    else:
+        source = tree["posterior"].dataset
+        for part in parts_of(model, source):
+            yield from _group_rows(part.model, part.label, tree, part.draws)
+    if model.has_sigma:
+        yield ("Residual", "sd", "", "", *parameter(tree, "sigma").reshape(4))
+    for name in model.parameters:
+        if name != "sigma":
+            yield from _parameter_rows(tree, name)
+
+
+def _group_rows(
+    model: Model, label: str, tree: xr.DataTree, draws: xr.Dataset | None = None
+) -> Iterator[tuple[object, ...]]:
     for g in group_names(model):
-        for name, values in zip(g.coefs, parameter(tree, g.sd), strict=True):
+        coefs = [f"{label}{name}" for name in g.coefs]
+        for name, values in zip(coefs, parameter(tree, g.sd, draws), strict=True):
             yield (g.shown, "sd", name, "", *values)
         if g.pairs:
-            for (i, j), values in zip(g.pairs, parameter(tree, g.cor), strict=True):
-                yield (g.shown, "cor", g.coefs[i], g.coefs[j], *values)
-    if not model.sigma_known:
-        yield ("Residual", "sd", "", "", *parameter(tree, "sigma").reshape(4))
+            for (i, j), values in zip(g.pairs, parameter(tree, g.cor, draws), strict=True):
+                yield (g.shown, "cor", coefs[i], coefs[j], *values)
+        for name in effect_parameters(model, g):
+            found = parameter(tree, name, draws).reshape(-1, 4)
+            labels = coefs if len(found) == len(coefs) and len(found) > 1 else [""] * len(found)
+            for which, values in zip(labels, found, strict=True):
+                yield (g.shown, "par", name.removesuffix(f"_{g.label}"), which, *values)
 
 
-def parameter(tree: xr.DataTree, name: str) -> Floats:
+def _parameter_rows(tree: xr.DataTree, name: str) -> Iterator[tuple[object, ...]]:
+    values = parameter(tree, name)
+    if values.ndim == 1:
+        yield ("", "par", name, "", *values)
+        return
+    drawn = tree["posterior"].dataset[name]
+    labels = drawn[next(d for d in drawn.dims if d not in SAMPLE)].values
+    for which, four in zip(labels, values, strict=True):
+        yield ("", "par", name, str(which), *four)
+
+
+def parameter(tree: xr.DataTree, name: str, draws: xr.Dataset | None = None) -> Floats:
     """The four numbers of a variance parameter, shape (..., 4)."""
     if "estimate" in tree:
         e = tree["estimate"].dataset
         parts = [e[name], e[f"{name}_std_error"], e[f"{name}_lower"], e[f"{name}_upper"]]
         return np.stack([np.asarray(p.values) for p in parts], axis=-1)
-    return summarise(tree["posterior"].dataset[name])
+    return summarise((tree["posterior"].dataset if draws is None else draws)[name])
 
 
 def summarise(draws: xr.DataArray) -> Floats:
@@ -149,10 +189,10 @@ def _coef_estimates(e: xr.Dataset, g: GroupNames) -> Floats:
     return _wald(total, np.sqrt(np.clip(variance, 0.0, None)), e)
 
 
-def _by_level(g: GroupNames, values: Floats) -> pd.DataFrame:
-    k = len(g.coefs)
+def _by_level(g: GroupNames, values: Floats, label: str = "") -> pd.DataFrame:
+    k, coefs = len(g.coefs), [f"{label}{name}" for name in g.coefs]
     frame = pd.DataFrame(values.reshape(-1, 4), columns=COLUMNS)
-    frame.insert(0, "coef", np.tile(np.array(g.coefs, dtype=object), len(g.levels)))
+    frame.insert(0, "coef", np.tile(np.array(coefs, dtype=object), len(g.levels)))
     frame.insert(0, "level", np.repeat(np.asarray(g.levels, dtype=object), k))
     frame.insert(0, "group", g.shown)
     return frame

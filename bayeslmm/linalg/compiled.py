@@ -52,7 +52,7 @@ class _Announce(event.Listener):
 
     def on_start(self, event: Any) -> None:
         function = event.data["dispatcher"].py_func
-        if not self.said and function.__module__.partition(".")[0] == PACKAGE:
+        if not self.said and (function.__module__ or "").partition(".")[0] == PACKAGE:
             self.said = True
             print(MESSAGE, file=sys.stderr, flush=True)
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bayeslmm.model.effects import EFFECTS
 from bayeslmm.model.types import Model
 
 RESERVED = frozenset(
@@ -25,6 +26,11 @@ RESERVED = frozenset(
         "residual_par",
         "category",
         "slope",
+        "cutpoint",
+        "nu",
+        "shape",
+        "phi",
+        "zi",
         "X",
         "known_sd",
         "weights",
@@ -48,6 +54,8 @@ class GroupNames:
     coefs : tuple of str
     pairs : tuple of (int, int)
         The correlations that exist, as pairs of coefficients.
+    prefix : str
+        What the names of the predictor's parameters begin with.
     """
 
     group: str
@@ -55,6 +63,7 @@ class GroupNames:
     levels: NDArray[Any]
     coefs: tuple[str, ...]
     pairs: tuple[tuple[int, int], ...]
+    prefix: str = ""
 
     @property
     def shown(self) -> str:
@@ -63,23 +72,23 @@ class GroupNames:
 
     @property
     def u(self) -> str:
-        return f"u_{self.label}"
+        return f"{self.prefix}u_{self.label}"
 
     @property
     def sd(self) -> str:
-        return f"sd_{self.label}"
+        return f"{self.prefix}sd_{self.label}"
 
     @property
     def cor(self) -> str:
-        return f"cor_{self.label}"
+        return f"{self.prefix}cor_{self.label}"
 
     @property
     def coef_dim(self) -> str:
-        return f"{self.label}_coef"
+        return f"{self.prefix}{self.label}_coef"
 
     @property
     def pair_dim(self) -> str:
-        return f"{self.label}_pair"
+        return f"{self.prefix}{self.label}_pair"
 
     @property
     def pair_labels(self) -> list[str]:
@@ -109,7 +118,11 @@ def group_names(model: Model) -> tuple[GroupNames, ...]:
             for i in range(len(term.columns))
             for j in range(i + 1, len(term.columns))
         )
-        out.append(GroupNames(block.group, label, np.asarray(block.levels), block.coefs, pairs))
+        out.append(
+            GroupNames(
+                block.group, label, np.asarray(block.levels), block.coefs, pairs, model.prefix
+            )
+        )
     return tuple(out)
 
 
@@ -136,3 +149,21 @@ def renamed(model: Model) -> list[str]:
         for g in group_names(model)
         if g.label != g.group
     ]
+
+
+def effect_parameters(model: Model, g: GroupNames) -> list[str]:
+    """Variables of a factor's effects beside their sds and correlations, where not normal."""
+    kind = model.random.get(g.group, "normal")
+    return [] if kind == "normal" else [f"{name}_{g.label}" for name in EFFECTS[kind].parameters]
+
+
+def contract_names(model: Model) -> list[str]:
+    """Every variable of a posterior's tree, in order: coefficients, effects, the family's."""
+    names = [f"{model.prefix}beta"]
+    for g in group_names(model):
+        names += [g.u, g.sd, *([g.cor] if g.pairs else []), *effect_parameters(model, g)]
+    if not model.prefix:
+        names += model.parameters
+    for sub in model.dpars.values():
+        names += contract_names(sub)
+    return names

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from bayeslmm.covariance import STRUCTURES, Structure
 from bayeslmm.design import Aliasing, Design, RandomBlock
-from bayeslmm.families import Family
+from bayeslmm.families import Family, Link
 from bayeslmm.priors import Prior
 
 Floats = NDArray[np.float64]
@@ -30,6 +30,10 @@ class Specification:
         As given; a Model carries them resolved.
     missing : str
         ``"drop"`` or ``"error"``.
+    random : mapping of str to str
+        Distribution of the effects of a grouping factor, where it isn't the normal.
+    dpar : mapping of str to str
+        Formulas of further parameters of the family, ``{"sigma": "~ x + (1 | g)"}``.
     """
 
     formula: str
@@ -37,6 +41,8 @@ class Specification:
     link: str | None = None
     priors: Mapping[str, str | Prior] | str | None = None
     missing: str = "drop"
+    random: Mapping[str, str] = field(default_factory=dict)
+    dpar: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,9 +122,15 @@ class Model:
         Resolved to numbers, by canonical key (see `bayeslmm.priors.policy`).
     aliasing : Aliasing
         Fixed columns that are combinations of earlier ones.
+    link : Link
+        Of the linear predictor.
     findings : tuple of Finding
     notes : tuple of str
         Everything that was said while the model was made.
+    dpars : dict of str to Model
+        Predictors of further parameters of the family, each with a `prefix` to its names.
+    prefix : str
+        What the names of this predictor's parameters begin with; empty for the response's own.
     """
 
     spec: Specification
@@ -126,8 +138,11 @@ class Model:
     family: Family
     priors: dict[str, Prior]
     aliasing: Aliasing
+    link: Link
     findings: tuple[Finding, ...] = ()
     notes: tuple[str, ...] = ()
+    dpars: Mapping[str, Model] = field(default_factory=dict)
+    prefix: str = ""
 
     @cached_property
     def terms(self) -> tuple[Term, ...]:
@@ -139,9 +154,30 @@ class Model:
         )
 
     @property
+    def random(self) -> Mapping[str, str]:
+        """Distribution of the effects by grouping factor, where it isn't the normal."""
+        return self.spec.random
+
+    @property
     def sigma_known(self) -> bool:
         """Whether the residual standard deviations are given, row by row."""
         return "known_sd" in self.design.extras
+
+    @cached_property
+    def parameters(self) -> tuple[str, ...]:
+        """Parameters of the family that are one number (or one ordered vector) for all rows."""
+        given = {*self.dpars, *(["sigma"] if self.sigma_known else [])}
+        return tuple(a.name for a in self.family.auxiliaries if a.name not in given)
+
+    @property
+    def has_sigma(self) -> bool:
+        """Whether there is one residual standard deviation, to be estimated."""
+        return "sigma" in self.parameters
+
+    @property
+    def trials(self) -> Floats | None:
+        """Trials of each row, shape (n,), where the response is a count out of them."""
+        return self.design.extras.get("trials")
 
     @cached_property
     def precision_weights(self) -> Floats:
@@ -156,18 +192,21 @@ class Model:
     @cached_property
     def used(self) -> NDArray[np.bool_]:
         """Rows that are in the likelihood: those of positive weight, shape (n,)."""
-        if not self.design.extras:
-            return np.ones(self.design.n, dtype=bool)
-        return self.precision_weights > 0
+        weights = self.design.extras.get("weights")
+        return np.ones(self.design.n, dtype=bool) if weights is None else weights > 0
 
     @cached_property
     def columns(self) -> tuple[int, ...]:
         """Fixed columns of a posterior under the model's priors: aliased ones are left out
-        where any coefficient is flat, and stay where all priors are proper."""
+        where any coefficient is flat, and stay where all priors are proper. Ordered categories
+        have cutpoints for an intercept."""
         flat = any(
             not prior.is_proper() for key, prior in self.priors.items() if is_coefficient(key)
         )
-        return self.aliasing.kept if flat else tuple(range(self.design.p))
+        columns = self.aliasing.kept if flat else range(self.design.p)
+        if self.family.categorical != "ordered" or self.prefix:
+            return tuple(columns)
+        return tuple(c for c in columns if self.design.coefs[c] != "Intercept")
 
     @property
     def n(self) -> int:
@@ -177,7 +216,7 @@ class Model:
     @property
     def n_variance_parameters(self) -> int:
         """Free parameters of the random effects, and sigma where it is estimated."""
-        return sum(t.n_parameters for t in self.terms) + (not self.sigma_known)
+        return sum(t.n_parameters for t in self.terms) + self.has_sigma
 
     def __repr__(self) -> str:
         return f"Model({str(self.design.formula)!r}, {self.n} rows)"
@@ -189,8 +228,18 @@ class Model:
             "family": self.spec.family,
             "link": self.spec.link,
             "missing": self.spec.missing,
-            "priors": prior_texts(self.priors),
+            "random": dict(self.spec.random),
+            "dpar": dict(self.spec.dpar),
+            "priors": self.prior_texts,
         }
+
+    @property
+    def prior_texts(self) -> dict[str, str]:
+        """Every prior, of further predictors too, as a text that can be typed back."""
+        out = prior_texts(self.priors)
+        for sub in self.dpars.values():
+            out |= {f"{sub.prefix}{key}": text for key, text in prior_texts(sub.priors).items()}
+        return out
 
 
 def is_coefficient(key: str) -> bool:

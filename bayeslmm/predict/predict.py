@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,13 +14,15 @@ from numpy.typing import NDArray
 from bayeslmm.design import RandomBlock, Rows
 from bayeslmm.errors import MethodError, check_seed
 from bayeslmm.fit.covariances import covariance_of
+from bayeslmm.fit.predictors import Part, parts_of
 from bayeslmm.fit.tables import COLUMNS, half_width, summarise_array
 from bayeslmm.gaussian.equations import equations
 from bayeslmm.gaussian.posterior import linear_variance
 from bayeslmm.gaussian.variances import Variances, lambdas_from_covariances
 from bayeslmm.model import Model
-from bayeslmm.model.names import GroupNames, group_names
-from bayeslmm.predict.random import ranef_draws
+from bayeslmm.model.names import group_names
+from bayeslmm.predict.linear import linear_draws
+from bayeslmm.predict.response import parameter_draws, trials_of
 from bayeslmm.predict.rows import Extras, blocks_of, chosen_groups, residual_scale, rows_of
 
 Floats = NDArray[np.float64]
@@ -58,79 +61,81 @@ def predict(
     check_seed(seed)
     groups = chosen_groups(model, effects)
     rows = rows_of(model, new, new_levels, groups, extras)
-    blocks = blocks_of(model, rows, groups)
-    residual = residual_scale(model, rows) if kind == "response" else None
-    if "posterior" in tree:
-        rng = np.random.default_rng(seed)
-        draws = _draws(model, tree["posterior"].dataset, tree, rows, blocks, new_levels, rng)
-        if residual is not None:
-            sigma = _sigma_draws(model, tree, draws.shape[:2])
-            draws = draws + rng.standard_normal(draws.shape) * sigma[..., None] * residual
-        values = summarise_array(draws)
-    else:
+    if "posterior" not in tree:
+        residual = residual_scale(model, rows) if kind == "response" else None
+        blocks = blocks_of(model, rows, groups)
         values = _plug_in(model, tree["estimate"].dataset, rows, blocks, new_levels, residual)
-    return pd.DataFrame(values, columns=COLUMNS, index=pd.Index(rows.index))
+        return pd.DataFrame(values, columns=COLUMNS, index=pd.Index(rows.index))
+    ask = _Question(model, tree, new, groups, new_levels, np.random.default_rng(seed))
+    draws = ask.answer(rows, kind)
+    return _table(model, rows, draws, kind)
+
+
+@dataclass(frozen=True, slots=True)
+class _Question:
+    """What is asked of a posterior's draws."""
+
+    model: Model
+    tree: xr.DataTree
+    new: Any
+    groups: list[str]
+    new_levels: str
+    rng: np.random.Generator
+
+    def answer(self, rows: Rows, kind: str) -> Floats:
+        """Draws, shape (chain, draw, row), and (…, category) where there are any."""
+        model = self.model
+        parts = parts_of(model, self.tree["posterior"].dataset)
+        own = [part for part in parts if part.model is model]
+        eta = [self._linear(part, rows) for part in own]
+        link = np.stack([np.zeros_like(eta[0]), *eta], axis=-1) if _unordered(model) else eta[0]
+        if kind == "link":
+            return link
+        further = {}
+        for name, part in zip(model.dpars, parts[len(own) :], strict=True):
+            further[name] = self._linear(part, self._rows_of(part.model, rows))
+        shape = (eta[0].shape[0], eta[0].shape[1])
+        values = parameter_draws(model, self.tree, rows, further, shape, new=kind == "response")
+        mu = model.family.location(link, model.link, values)
+        trials = trials_of(model, rows)
+        if kind == "mean":
+            return model.family.mean(mu, values, trials)
+        drawn = model.family.simulate(mu, values, self.rng, trials)
+        if not model.family.categorical:
+            return drawn
+        return (drawn[..., None] == np.arange(mu.shape[-1])).astype(np.float64)
+
+    def _linear(self, part: Part, rows: Rows) -> Floats:
+        groups = [b.group for b in part.model.design.blocks if b.group in self.groups]
+        blocks = blocks_of(part.model, rows, groups)
+        return linear_draws(part, self.tree, rows, blocks, self.new_levels, self.rng)
+
+    def _rows_of(self, model: Model, rows: Rows) -> Rows:
+        """The same rows through the design of another predictor."""
+        if self.new is None:
+            return model.design.rows
+        groups = [b.group for b in model.design.blocks if b.group in self.groups]
+        return rows_of(model, self.new, self.new_levels, groups, None)
+
+
+def _unordered(model: Model) -> bool:
+    return model.family.categorical == "unordered"
+
+
+def _table(model: Model, rows: Rows, draws: Floats, kind: str) -> pd.DataFrame:
+    """The four numbers by row; by row and category where the answer is a probability each."""
+    values = summarise_array(draws)
+    index = pd.Index(rows.index)
+    if values.ndim == 2:
+        return pd.DataFrame(values, columns=COLUMNS, index=index)
+    categories = pd.Index([str(c) for c in model.design.categories], name="category")
+    pairs = pd.MultiIndex.from_product([index, categories[: values.shape[1]]])
+    return pd.DataFrame(values.reshape(-1, 4), columns=COLUMNS, index=pairs)
 
 
 def _check(name: str, value: str, allowed: tuple[str, ...]) -> None:
     if value not in allowed:
         raise MethodError(f"Unknown {name}={value!r}", allowed=allowed)
-
-
-def _draws(
-    model: Model,
-    posterior: xr.Dataset,
-    tree: xr.DataTree,
-    rows: Rows,
-    blocks: Blocks,
-    new_levels: str,
-    rng: np.random.Generator,
-) -> Floats:
-    """Draws of the linear predictor, shape (chain, draw, row)."""
-    columns = [model.design.coefs.index(c) for c in posterior["coef"].values]
-    total = posterior["beta"].values @ rows.X[:, columns].T + rows.offset
-    wanted, places = {}, {}
-    for index, block in enumerate(blocks):
-        if block is not None:
-            wanted[index], places[index] = np.unique(
-                block.codes[block.codes >= 0], return_inverse=True
-            )
-    drawn = ranef_draws(model, tree, wanted, rng)
-    for index, (g, block) in enumerate(zip(group_names(model), blocks, strict=True)):
-        if block is None:
-            continue
-        seen, u = block.codes >= 0, drawn[index]
-        total[..., seen] += np.einsum("cdnk,nk->cdn", u[:, :, places[index]], block.values[seen])
-        if new_levels == "draw" and not seen.all():
-            root = _roots(_group_covariance(tree, g, u.shape[:2]))
-            z = rng.standard_normal((*u.shape[:2], int((~seen).sum()), u.shape[-1]))
-            fresh = np.einsum("cdab,cdnb->cdna", root, z)
-            total[..., ~seen] += np.einsum("cdnk,nk->cdn", fresh, block.values[~seen])
-    return np.asarray(total)
-
-
-def _group_covariance(tree: xr.DataTree, g: GroupNames, shape: tuple[int, ...]) -> Floats:
-    """Covariance of a level's effects at every draw; the given one where it doesn't vary."""
-    drawn = tree["posterior"].dataset
-    source = drawn if g.sd in drawn else tree["estimate"].dataset
-    sd = np.broadcast_to(source[g.sd].values, (*shape, len(g.coefs)))
-    if not g.pairs:
-        return covariance_of(sd, np.empty((*shape, 0)), g)
-    source = drawn if g.cor in drawn else tree["estimate"].dataset
-    return covariance_of(sd, np.broadcast_to(source[g.cor].values, (*shape, len(g.pairs))), g)
-
-
-def _roots(covariance: Floats) -> Floats:
-    values, vectors = np.linalg.eigh(covariance)
-    return np.asarray(vectors * np.sqrt(np.clip(values, 0.0, None))[..., None, :])
-
-
-def _sigma_draws(model: Model, tree: xr.DataTree, shape: tuple[int, ...]) -> Floats:
-    if model.sigma_known:
-        return np.ones(shape)
-    drawn = tree["posterior"].dataset
-    source = drawn if "sigma" in drawn else tree["estimate"].dataset
-    return np.broadcast_to(source["sigma"].values, shape)
 
 
 def _plug_in(

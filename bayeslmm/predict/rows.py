@@ -14,7 +14,7 @@ from bayeslmm.model import Model
 
 Floats = NDArray[np.float64]
 Extras = Mapping[str, str | ArrayLike | None]
-EXTRAS = ("offset", "weights", "known_sd")
+EXTRAS = ("offset", "weights", "known_sd", "trials")
 
 
 def chosen_groups(model: Model, effects: str | Sequence[str]) -> list[str]:
@@ -122,6 +122,8 @@ def _given(model: Model, extras: Extras | None) -> dict[str, str | ArrayLike]:
             raise MethodError(
                 f"Unknown extra {key!r}", allowed=EXTRAS, hint=nearest(str(key), EXTRAS)
             )
+    if "trials" in given and not model.family.takes_trials:
+        raise MethodError(f"trials can't be used: family {model.family.name!r} takes none")
     wrong = "weights" if model.sigma_known else "known_sd"
     if wrong in given:
         has = "known_sd" if model.sigma_known else "a sigma of its own"

@@ -1,6 +1,6 @@
 """Prior densities, one a file, and the default policy."""
 
-from bayeslmm.priors.base import NormalMixture, Prior, number
+from bayeslmm.priors.base import NormalMixture, Prior, number, tidy
 from bayeslmm.priors.cauchy import Cauchy
 from bayeslmm.priors.exponential import Exponential
 from bayeslmm.priors.flat import Flat
@@ -13,7 +13,7 @@ from bayeslmm.priors.lkj import LKJ
 from bayeslmm.priors.lognormal import LogNormal
 from bayeslmm.priors.normal import Normal
 from bayeslmm.priors.on_variance import OnVariance
-from bayeslmm.priors.policy import Slots, resolve_priors
+from bayeslmm.priors.policy import Slot, Slots, resolve_priors
 from bayeslmm.priors.registry import PRIORS, parse_prior
 from bayeslmm.priors.student_t import StudentT
 from bayeslmm.priors.uniform import Uniform
@@ -34,10 +34,12 @@ __all__ = [
     "NormalMixture",
     "OnVariance",
     "Prior",
+    "Slot",
     "Slots",
     "StudentT",
     "Uniform",
     "number",
     "parse_prior",
     "resolve_priors",
+    "tidy",
 ]

@@ -58,6 +58,10 @@ class Prior:
         """Whether all of the support lies at or above `lower`."""
         return self.support == "positive" and lower <= 0.0
 
+    def within(self, lower: float, upper: float) -> bool:
+        """Whether all of the support lies between two finite bounds."""
+        return False
+
     def __str__(self) -> str:
         values = ", ".join(number(getattr(self, f.name)) for f in fields(self))
         return f"{self.name}({values})" if values else self.name
@@ -68,6 +72,11 @@ def number(value: float) -> str:
     return (
         str(int(value)) if float(value).is_integer() and abs(value) < 1e15 else repr(float(value))
     )
+
+
+def tidy(value: float) -> float:
+    """Seven significant digits: a default that reads well and is typed back as the same number."""
+    return float(f"{value:.7g}")
 
 
 def require_finite(prior: Prior) -> None:

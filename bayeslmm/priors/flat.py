@@ -32,5 +32,8 @@ class Flat(Prior):
     def allows(self, lower: float) -> bool:
         return True
 
+    def within(self, lower: float, upper: float) -> bool:
+        return True
+
     def normal_mixture(self) -> NormalMixture:
         return NormalMixture(0.0, np.inf, np.inf)

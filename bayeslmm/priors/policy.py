@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayeslmm.errors import PriorError, nearest
-from bayeslmm.priors.base import Prior
+from bayeslmm.priors.base import Prior, tidy
 from bayeslmm.priors.flat import Flat
 from bayeslmm.priors.half_student_t import HalfStudentT
 from bayeslmm.priors.lkj import LKJ
@@ -25,6 +25,22 @@ from bayeslmm.priors.registry import parse_prior
 
 Floats = NDArray[np.float64]
 UserPriors = Mapping[str, str | Prior] | str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """A parameter with a prior of its own, beside coefficients and random effects.
+
+    Attributes
+    ----------
+    default : Prior
+    lower, upper : float
+        Its bounds.
+    """
+
+    default: Prior
+    lower: float = 0.0
+    upper: float = np.inf
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,20 +57,25 @@ class Slots:
         For each grouping factor its coefficients and the scales of their columns.
     correlated : frozenset of str
         The factors with correlations to estimate.
-    has_sigma : bool
-        Whether a residual standard deviation is estimated.
-    centre, spread, robust : float
-        Mean, sd and scaled median absolute deviation of the response less its offset.
+    others : dict of str to Slot
+        ``sigma`` and whatever else the response and the effects' distributions have.
+    centre : float
+        Where the linear predictor is about.
+    slope : float
+        The linear predictor's change that a default slope's prior has for its sd, over one sd
+        of the column; the intercept's too.
+    effect : float
+        The same for the scale of the effects' standard deviations.
     """
 
     coefs: tuple[str, ...]
     x_scale: Floats
     random: dict[str, tuple[tuple[str, ...], Floats]]
     correlated: frozenset[str]
-    has_sigma: bool
+    others: Mapping[str, Slot]
     centre: float
-    spread: float
-    robust: float
+    slope: float
+    effect: float
 
 
 def resolve_priors(user: UserPriors, slots: Slots) -> dict[str, Prior]:
@@ -81,10 +102,8 @@ def resolve_priors(user: UserPriors, slots: Slots) -> dict[str, Prior]:
     given = _parsed(user)
     used: set[str] = set()
     out = _beta(given, slots, used) | _random(given, slots, used)
-    if slots.has_sigma:
-        out["sigma"] = _take(
-            given, ("sigma",), HalfStudentT(3.0, 0.0, _tidy(slots.robust)), 0.0, used
-        )
+    for key, slot in slots.others.items():
+        out[key] = _take(given, (key,), slot.default, slot.lower, used, slot.upper)
     _refuse_unused(given, used, slots, out)
     return out
 
@@ -111,7 +130,7 @@ def _beta(given: dict[str, Prior], slots: Slots, used: set[str]) -> dict[str, Pr
         out |= _intercept(given, slots, used)
     for coef, scale in zip(slots.coefs, slots.x_scale, strict=True):
         if coef != "Intercept":
-            default = Normal(0.0, _tidy(2.5 * slots.spread / scale))
+            default = Normal(0.0, tidy(slots.slope / scale))
             out[f"beta[{coef}]"] = _take(given, (f"beta[{coef}]", "beta"), default, -np.inf, used)
     return out
 
@@ -124,7 +143,7 @@ def _intercept(given: dict[str, Prior], slots: Slots, used: set[str]) -> dict[st
         raise PriorError("The intercept has two priors", got=", ".join(both))
     if plain or ("beta" in given and not centred):
         return {"Intercept": _take(given, (*plain, "beta"), None, -np.inf, used)}
-    default = Normal(_tidy(slots.centre), _tidy(2.5 * slots.spread))
+    default = Normal(tidy(slots.centre), tidy(slots.slope))
     return {"Intercept_centred": _take(given, ("Intercept_centred",), default, -np.inf, used)}
 
 
@@ -133,17 +152,11 @@ def _random(given: dict[str, Prior], slots: Slots, used: set[str]) -> dict[str, 
     for group, (coefs, scales) in slots.random.items():
         for coef, scale in zip(coefs, scales, strict=True):
             keys = (f"sd_{group}[{coef}]", f"sd_{group}", "sd")
-            out[keys[0]] = _take(
-                given, keys, HalfStudentT(3.0, 0.0, _tidy(slots.robust / scale)), 0.0, used
-            )
+            default = HalfStudentT(3.0, 0.0, tidy(slots.effect / scale))
+            out[keys[0]] = _take(given, keys, default, 0.0, used)
         if group in slots.correlated:
             out[f"cor_{group}"] = _correlation(given, group, used)
     return out
-
-
-def _tidy(value: float) -> float:
-    """Seven significant digits: a default that reads well and is typed back as the same number."""
-    return float(f"{value:.7g}")
 
 
 def _correlation(given: dict[str, Prior], group: str, used: set[str]) -> Prior:
@@ -164,6 +177,7 @@ def _take(
     default: Prior | None,
     lower: float,
     used: set[str],
+    upper: float = np.inf,
 ) -> Prior:
     """The prior of the most specific key that was given, on the variance for ``key^2``."""
     found: Prior | None = None
@@ -177,7 +191,7 @@ def _take(
             found = found or _on_variance(given[f"{key}^2"], f"{key}^2")
         elif key in given:
             used.add(key)
-            found = found or _supported(given[key], key, lower)
+            found = found or _supported(given[key], key, lower, upper)
     if found is None:
         assert default is not None
         return default
@@ -188,17 +202,24 @@ def _on_variance(prior: Prior, key: str) -> Prior:
     return prior if isinstance(prior, OnVariance) else OnVariance(_supported(prior, key, 0.0))
 
 
-def _supported(prior: Prior, key: str, lower: float) -> Prior:
-    if lower == 0.0 and not prior.allows(0.0):
+def _supported(prior: Prior, key: str, lower: float, upper: float = np.inf) -> Prior:
+    if np.isfinite(upper) and not prior.within(lower, upper):
+        raise PriorError(
+            f"Prior {key!r} is over numbers between {lower:g} and {upper:g}, and the support of "
+            f"{prior.name} is not within",
+            got=str(prior),
+            allowed="beta, uniform, flat",
+        )
+    if np.isfinite(lower) and not prior.allows(lower):
         raise PriorError(
             f"Prior {key!r} is over a positive number, and the support of {prior.name} is not",
             got=str(prior),
             allowed="half_normal, half_student_t, half_cauchy, exponential, gamma, inverse_gamma, "
             "lognormal, uniform, flat",
         )
-    if lower != 0.0 and prior.support in ("positive", "correlation"):
+    if np.isneginf(lower) and prior.support in ("positive", "correlation"):
         raise PriorError(
-            f"Prior {key!r} is over a coefficient of any sign; the support of {prior.name} is not",
+            f"Prior {key!r} is over a number of any sign; the support of {prior.name} is not",
             got=str(prior),
             allowed="normal, student_t, cauchy, uniform, flat",
         )
@@ -213,8 +234,10 @@ def _refuse_unused(
     )
     if slots.random:
         general |= {"sd", "cor", "sd^2"}
-    if not slots.has_sigma and ({"sigma", "sigma^2"} & given.keys()):
-        raise PriorError("There is no sigma to give a prior to: the residual sd is known")
+    if "sigma" not in slots.others and ({"sigma", "sigma^2"} & given.keys()):
+        raise PriorError(
+            "There is no sigma to give a prior to: the residual sd is known, or there is none"
+        )
     for key in given:
         if key in used or key in general:
             continue

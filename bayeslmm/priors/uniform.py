@@ -35,3 +35,6 @@ class Uniform(Prior):
 
     def allows(self, lower: float) -> bool:
         return self.lower >= lower
+
+    def within(self, lower: float, upper: float) -> bool:
+        return self.lower >= lower and self.upper <= upper

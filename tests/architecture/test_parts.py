@@ -15,7 +15,7 @@ from bayeslmm.priors import PRIORS, OnVariance
 
 PARTS = {
     "priors": [*PRIORS.values(), OnVariance],
-    "families": [type(f) for f in FAMILIES.values()],
+    "families": list(dict.fromkeys(type(f) for f in FAMILIES.values())),
     "covariance": [type(s) for s in STRUCTURES.values()],
     "engines": [type(e) for e in ENGINES.values()],
 }

@@ -1,0 +1,168 @@
+"""Random effects in a PyMC model: Z u by the levels' index, never a dense Z."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from bayeslmm.graph.affine import Affine, between, centred, noncentred
+from bayeslmm.graph.effect_nodes import NODES
+from bayeslmm.graph.numbers import f64
+from bayeslmm.graph.parametrisation import Choice
+from bayeslmm.graph.priors import correlation_cholesky, scalar, vector
+from bayeslmm.model import Model, Term
+from bayeslmm.model.names import GroupNames, group_names
+
+
+def random_effects(model: Model, choices: Mapping[str, Choice]) -> Any:
+    """The sum of all factors' parts in a linear predictor, shape (n,); 0.0 without any.
+
+    Goes into the `pm.Model` that is open, after its fixed part: effects are told from beta where
+    that is better, and the factor of the most levels from the others' effects.
+
+    Parameters
+    ----------
+    model : Model
+    choices : mapping of str to Choice
+        By grouping factor.
+    """
+    names = group_names(model)
+    total: Any = 0.0
+    for index in sorted(range(len(names)), key=lambda i: bool(_others(choices[names[i].group]))):
+        g = names[index]
+        total = total + random_part(model, index, g, choices[g.group])
+    return total
+
+
+def random_part(model: Model, index: int, g: GroupNames, choice: Choice) -> Any:
+    """Z_g u_g, shape (n,).
+
+    Parameters
+    ----------
+    model : Model
+    index : int
+        Which of the design's blocks.
+    g : GroupNames
+        Its names.
+    choice : Choice
+        How its effects are drawn.
+    """
+    import pymc as pm
+    import pytensor.tensor as pt
+
+    block = model.design.blocks[index]
+    prefix = model.prefix
+    codes = pm.Data(f"{prefix}{g.label}_index", block.codes[model.used], dims="row")
+    values = pm.Data(
+        f"{prefix}{g.label}_values", f64(block.values[model.used]), dims=("row", g.coef_dim)
+    )
+    root = _root(model, index, g)
+    u = pm.Deterministic(g.u, _effects(model, g, root, choice), dims=(g.label, g.coef_dim))
+    return pt.sum(values * u[codes], axis=1)
+
+
+def _effects(model: Model, g: GroupNames, root: Any, choice: Choice) -> Any:
+    """The factor's effects, (J, k)."""
+    import pymc as pm
+    import pytensor.tensor as pt
+
+    kind = model.random.get(g.group, "normal")
+    k = len(g.coefs)
+    name = f"{g.prefix}{g.label}_z"
+    if kind == "normal" and choice.name == "noncentred":
+        z = pm.Normal(name, f64(0.0), f64(1.0), dims=(g.label, g.coef_dim))
+        return z * root[0, 0] if k == 1 else z @ root.T
+    node = NODES[kind](model, g)
+    affine = _affine(model, g, root, choice)
+    z = _drawn(name, g, node, affine)
+    u = [sum((root[r, c] * z[c] for c in range(1, r + 1)), root[r, 0] * z[0]) for r in range(k)]
+    return pt.stack(u, axis=1)
+
+
+def _drawn(name: str, g: GroupNames, node: Any, affine: Affine) -> list[Any]:
+    """z by coefficient, each of shape (J,), from the free variables w = A z - shift.
+
+    A is triangular, and so every w_c is drawn given the z that stand before it in its row.
+    """
+    k = len(g.coefs)
+    z: dict[int, Any] = {}
+    for c in affine.order:
+        mean = sum((affine.root[c][t] * z[t] for t in z), -affine.shift[c])
+        scale = affine.root[c][c]
+        w = node.draw(name if k == 1 else f"{name}_{c}", c, z, mean, scale, g.label)
+        z[c] = (w - mean) / scale
+    return [z[c] for c in range(k)]
+
+
+def _affine(model: Model, g: GroupNames, root: Any, choice: Choice) -> Affine:
+    import pymc as pm
+    import pytensor.tensor as pt
+
+    k = len(g.coefs)
+    if choice.name != "between" or choice.said is None:
+        return (centred if choice.name == "centred" else noncentred)(root, k)
+    said = choice.said
+    known = pm.modelcontext(None).named_vars
+    linear: Any = f64(said.linear)
+    if said.by_beta.shape[2]:
+        by_beta = f64(said.by_beta.reshape(-1, said.by_beta.shape[2]))
+        linear = linear - (by_beta @ known[f"{g.prefix}beta"]).reshape(linear.shape)
+    names = group_names(model)
+    for meeting in said.others:
+        other = known[names[meeting.block].u][meeting.other]
+        taken = pt.sum(f64(meeting.values) * other[:, None, :], axis=2)
+        linear = pt.inc_subtensor(linear[meeting.own], -taken)
+    return between(root, k, said.information, linear)
+
+
+def _others(choice: Choice) -> bool:
+    return choice.said is not None and bool(choice.said.others)
+
+
+def _root(model: Model, index: int, g: GroupNames) -> Any:
+    """A lower triangular root of the covariance of the factor's coefficients, (k, k)."""
+    import pymc as pm
+    import pytensor.tensor as pt
+
+    terms = [t for t in model.terms if t.block == index]
+    sds = _sds(model, g, terms)
+    k = len(g.coefs)
+    root = pt.diag(sds)
+    correlations: dict[tuple[int, int], Any] = {}
+    for number, term in enumerate(terms):
+        if term.cor_key is None:
+            continue
+        suffix = "" if len(terms) == 1 else f"_{number}"
+        own = list(term.columns)
+        name = f"{g.prefix}{g.label}_corr_cholesky{suffix}"
+        factor = correlation_cholesky(name, model.priors[term.cor_key], len(own))
+        scaled = sds[own][:, None] * factor
+        root = scaled if len(own) == k else root[np.ix_(own, own)].set(scaled)
+        matrix = factor @ factor.T
+        for i in range(len(own)):
+            for j in range(i + 1, len(own)):
+                correlations[own[i], own[j]] = matrix[i, j]
+    if g.pairs:
+        stacked = pt.stack([correlations[pair] for pair in g.pairs])
+        pm.Deterministic(g.cor, stacked, dims=g.pair_dim)
+    return root
+
+
+def _sds(model: Model, g: GroupNames, terms: list[Term]) -> Any:
+    """Standard deviations of all the factor's coefficients, in their order."""
+    import pymc as pm
+    import pytensor.tensor as pt
+
+    priors = {c: model.priors[f"sd_{g.group}[{name}]"] for c, name in enumerate(g.coefs)}
+    shared = {c: t.columns[0] for t in terms for c in t.columns if t.structure.name == "id"}
+    if not shared:
+        return vector(g.sd, list(priors.values()), g.coef_dim, positive=True)
+    free = {
+        c: scalar(f"{g.sd}_{c}", p, positive=True)
+        for c, p in priors.items()
+        if shared.get(c, c) == c
+    }
+    stacked = pt.stack([free[shared.get(c, c)] for c in priors])
+    return pm.Deterministic(g.sd, stacked, dims=g.coef_dim)

@@ -1,0 +1,110 @@
+"""Draws of linear predictors for rows: known levels by their own effects, new ones by fresh."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from bayeslmm.design import RandomBlock, Rows
+from bayeslmm.fit.covariances import covariance_of
+from bayeslmm.fit.predictors import Part
+from bayeslmm.fit.tree import SAMPLE
+from bayeslmm.model.effects import EFFECTS
+from bayeslmm.model.names import GroupNames, effect_parameters, group_names
+from bayeslmm.predict.random import ranef_draws
+
+Floats = NDArray[np.float64]
+Blocks = Sequence[RandomBlock | None]
+
+
+def linear_draws(
+    part: Part,
+    tree: xr.DataTree,
+    rows: Rows,
+    blocks: Blocks,
+    new_levels: str,
+    rng: np.random.Generator,
+) -> Floats:
+    """Draws of one linear predictor, shape (chain, draw, row).
+
+    Parameters
+    ----------
+    part : Part
+    tree : DataTree
+        The fit's: where draws of u weren't kept, it says what they are drawn from.
+    rows : Rows
+    blocks : sequence of RandomBlock or None
+        The rows' block of each of the part's factors, None for one left out.
+    new_levels : {"error", "draw", "zero"}
+    rng : Generator
+    """
+    model, shape = part.model, (part.draws.sizes["chain"], part.draws.sizes["draw"])
+    total = np.broadcast_to(rows.offset, (*shape, len(rows.offset))).copy()
+    if part.beta is not None:
+        columns = [model.design.coefs.index(c) for c in part.coefs]
+        total += part.beta.transpose(*SAMPLE, ...).values @ rows.X[:, columns].T
+    wanted, places = {}, {}
+    for index, block in enumerate(blocks):
+        if block is not None:
+            wanted[index], places[index] = np.unique(
+                block.codes[block.codes >= 0], return_inverse=True
+            )
+    drawn = _kept(part, wanted) or ranef_draws(model, tree, wanted, rng)
+    for index, (g, block) in enumerate(zip(group_names(model), blocks, strict=True)):
+        if block is None:
+            continue
+        seen, u = block.codes >= 0, drawn[index]
+        total[..., seen] += np.einsum("cdnk,nk->cdn", u[:, :, places[index]], block.values[seen])
+        if new_levels == "draw" and not seen.all():
+            fresh = _fresh(part, tree, g, block.codes[~seen], rng)
+            total[..., ~seen] += np.einsum("cdnk,nk->cdn", fresh, block.values[~seen])
+    return np.asarray(total)
+
+
+def _kept(part: Part, wanted: dict[int, NDArray[np.intp]]) -> dict[int, Floats]:
+    """Draws of u that the tree has, by block; none where any is missing."""
+    names = group_names(part.model)
+    if not all(g.u in part.draws for g in names):
+        return {}
+    return {
+        i: part.draws[names[i].u].transpose(*SAMPLE, names[i].label, ...).values[:, :, codes]
+        for i, codes in wanted.items()
+    }
+
+
+def _fresh(
+    part: Part, tree: xr.DataTree, g: GroupNames, codes: NDArray[np.intp], rng: np.random.Generator
+) -> Floats:
+    """Effects of levels from the population, shape (C, D, rows, k), one for each row."""
+    shape = (part.draws.sizes["chain"], part.draws.sizes["draw"])
+    root = _roots(_group_covariance(part.draws, tree, g, shape))
+    kind = part.model.random.get(g.group, "normal")
+    if kind == "normal":
+        z = rng.standard_normal((*shape, len(codes), len(g.coefs)))
+        return np.einsum("cdab,cdnb->cdna", root, z)
+    names = effect_parameters(part.model, g)
+    values = {
+        name.removesuffix(f"_{g.label}"): part.draws[name].transpose(*SAMPLE, ...).values
+        for name in names
+    }
+    return EFFECTS[kind].draw(rng, root, values, len(codes))
+
+
+def _group_covariance(
+    drawn: xr.Dataset, tree: xr.DataTree, g: GroupNames, shape: tuple[int, ...]
+) -> Floats:
+    """Covariance of a level's effects at every draw; the given one where it doesn't vary."""
+    source = drawn if g.sd in drawn else tree["estimate"].dataset
+    sd = np.broadcast_to(source[g.sd].values, (*shape, len(g.coefs)))
+    if not g.pairs:
+        return covariance_of(sd, np.empty((*shape, 0)), g)
+    source = drawn if g.cor in drawn else tree["estimate"].dataset
+    return covariance_of(sd, np.broadcast_to(source[g.cor].values, (*shape, len(g.pairs))), g)
+
+
+def _roots(covariance: Floats) -> Floats:
+    values, vectors = np.linalg.eigh(covariance)
+    return np.asarray(vectors * np.sqrt(np.clip(values, 0.0, None))[..., None, :])

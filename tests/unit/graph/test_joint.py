@@ -1,0 +1,148 @@
+"""The PyMC model's log density is the sum of the numpy log densities of all its parts."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+from pytensor.compile.mode import Mode
+
+import bayeslmm as bl
+from bayeslmm.errors import BayeslmmWarning
+from bayeslmm.families import FAMILIES
+from bayeslmm.graph import hierarchical
+from bayeslmm.model import Model
+from bayeslmm.model.names import contract_names, group_names
+from tests.unit.graph.joint import log_joint
+
+# PyTensor's own linker, which evaluates without compiling, looks for a BLAS that isn't needed
+pytestmark = pytest.mark.filterwarnings("ignore:PyTensor could not link to a BLAS")
+N = 40
+
+
+def table() -> pd.DataFrame:
+    """Responses for every family over the same design."""
+    rng = np.random.default_rng(4)
+    counts = rng.poisson(2.0, N)
+    positive = rng.gamma(2.0, 1.0, N) + 0.1
+    return pd.DataFrame(
+        {
+            "x": rng.normal(size=N),
+            "f": np.tile(["a", "b", "c", "d"], N // 4),
+            "g": np.repeat([f"g{i}" for i in range(8)], N // 8),
+            "h": np.tile([f"h{i}" for i in range(5)], N // 5),
+            "real": rng.normal(size=N),
+            "positive": positive,
+            "unit": rng.beta(2, 3, N),
+            "count": counts * rng.integers(0, 2, N),
+            "of_ten": rng.binomial(10, 0.4, N),
+            "binary": rng.integers(0, 2, N),
+            "level": pd.Categorical(rng.choice(["low", "mid", "top"], N), ordered=True),
+            "trials": 10,
+            "w": rng.uniform(0.5, 2.0, N),
+            "o": rng.normal(size=N) / 5,
+        }
+    )
+
+
+RESPONSE = {
+    "gaussian": "real",
+    "student_t": "real",
+    "lognormal": "positive",
+    "gamma": "positive",
+    "inverse_gaussian": "positive",
+    "exponential": "positive",
+    "beta": "unit",
+    "bernoulli": "binary",
+    "ordinal": "level",
+    "categorical": "level",
+}
+
+
+def model_of(family: str, rhs: str = "x + (x | g)", **keywords: object) -> Model:
+    response = RESPONSE.get(family, "of_ten" if FAMILIES[family].takes_trials else "count")
+    trials = "trials" if FAMILIES[family].takes_trials else None
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", BayeslmmWarning)
+        return bl.Model(
+            f"{response} ~ {rhs}", table(), family=family, trials=trials, **keywords
+        ).resolved
+
+
+CASES = [(family, link) for family, f in FAMILIES.items() for link in f.links]
+MORE = {
+    "crossed and nested": ("gaussian", "x + (x || g) + (1 | h)", {}),
+    "categorical slopes": ("poisson", "f + (0 + f | h)", {"offset": "o"}),
+    "weights": ("gaussian", "x + (1 | g)", {"weights": "w"}),
+    "weights of a density": ("gamma", "x + (1 | g)", {"weights": "w"}),
+    "known sds": ("gaussian", "x + (1 | g)", {"known_sd": "w"}),
+    "sigma by row": ("gaussian", "x + (1 | g)", {"dpar": {"sigma": "~ x + (1 | h)"}}),
+    "sigma and weights": ("gaussian", "x", {"dpar": {"sigma": "~ f"}, "weights": "w"}),
+    "zeros by row": ("zero_inflated_poisson", "x", {"dpar": {"zi": "~ x + (x | h)"}}),
+    "no intercept": ("bernoulli", "0 + x + (1 | g)", {}),
+    "priors on the intercept": (
+        "poisson",
+        "x + (1 | g)",
+        {"priors": {"beta": "student_t(4, 0, 2)"}},
+    ),
+    "a variance's prior": ("poisson", "x + (1 | g)", {"priors": {"sd^2": "inverse_gamma(2, 1)"}}),
+}
+
+
+def check(model: Model, parametrisation: str) -> None:
+    """At three points off the prior's centre, relative 1e-10; standardised effects in u's terms."""
+    built = hierarchical(model, parametrisation)
+    names = contract_names(model)
+    names = [n for n in names if n in built.named_vars]
+    outputs = built.replace_rvs_by_values([built[n] for n in names])
+    logp = built.logp(jacobian=False)
+    evaluate = built.compile_fn([logp, *outputs], mode=Mode("py", None), on_unused_input="ignore")
+    rng, start = np.random.default_rng(1), built.initial_point()
+    for _ in range(3):
+        point = {k: v + 0.3 * rng.normal(size=np.shape(v)) for k, v in start.items()}
+        for k in [k for k in point if k.endswith("_ordered__")]:
+            point[k] = np.array([-0.5, 0.2])[: len(point[k])]
+        found, *drawn = evaluate(point)
+        values = dict(zip(names, drawn, strict=True))
+        expected = log_joint(model, values)
+        if parametrisation == "noncentred":  # z = L⁻¹ u is what is drawn
+            expected += log_jacobian(model, values)
+        for key, prior in model.priors.items():  # what is drawn is the variance
+            if prior.name == "on_variance":
+                expected -= float(np.log(2 * values[key.partition("[")[0]]).sum())
+        assert float(found) == pytest.approx(expected, rel=1e-10, abs=1e-9)
+
+
+def log_jacobian(model: Model, values: dict[str, np.ndarray]) -> float:
+    """log |du / dz|, J log det L summed over the factors of all predictors."""
+    total = 0.0
+    for m in (model, *model.dpars.values()):
+        for g, block in zip(group_names(m), m.design.blocks, strict=True):
+            sd = np.atleast_1d(values[g.sd])
+            correlation = np.eye(len(sd))
+            for number, (i, j) in enumerate(g.pairs):
+                correlation[i, j] = correlation[j, i] = values[g.cor][number]
+            half = 0.5 * np.linalg.slogdet(correlation)[1]
+            total += block.n_levels * (np.log(sd).sum() + half)
+    return total
+
+
+@pytest.mark.parametrize(("family", "link"), [c for c in CASES if c[0] != "categorical"])
+def test_every_family_and_link(family: str, link: str) -> None:
+    response = RESPONSE.get(family, "")
+    if link in ("identity", "inverse", "sqrt") and response != "real" and family != "lognormal":
+        priors = {"Intercept_centred": "normal(2, 0.1)", "beta": "normal(0, 0.1)"}
+        model = model_of(
+            family, "x + (1 | g)", link=link, priors=priors | {"sd": "half_normal(0.1)"}
+        )
+    else:
+        model = model_of(family, link=link)
+    check(model, "noncentred")
+
+
+@pytest.mark.parametrize("parametrisation", ["centred", "noncentred"])
+@pytest.mark.parametrize(("family", "rhs", "keywords"), MORE.values(), ids=MORE)
+def test_every_part(family: str, rhs: str, keywords: dict, parametrisation: str) -> None:
+    check(model_of(family, rhs, **keywords), parametrisation)
