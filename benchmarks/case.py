@@ -74,9 +74,11 @@ class Case:
     formula : str
     points : tuple of Point
         One size, or for a growth case 1x first and then the larger ones.
-    method : {"reml", "exact"}
+    method : {"reml", "exact", "nuts"}
     draws : int
-        A chain, of `exact`.
+        A chain, of `exact` and `nuts`.
+    model, options : mapping
+        Further arguments of our Model, and of its fit.
     repeats : int
         Warm repeats after the first call.
     patience : float
@@ -93,7 +95,7 @@ class Case:
     title: str
     formula: str
     points: tuple[Point, ...]
-    method: Literal["reml", "exact"] = "reml"
+    method: Literal["reml", "exact", "nuts"] = "reml"
     draws: int = 1000
     repeats: int = 5
     patience: float = 60.0
@@ -101,6 +103,8 @@ class Case:
     peers: tuple[Peer, ...] = ()
     goals: tuple[Goal, ...] = ()
     limits: Mapping[tuple[str, str], float] = field(default_factory=dict)
+    model: Mapping[str, Any] = field(default_factory=dict)
+    options: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def grows(self) -> bool:

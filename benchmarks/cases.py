@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from benchmarks.case import Case, Goal, Peer, Point
-from benchmarks.data import crossed, insteval, nested, sleepstudy, slopes
+from benchmarks.data import cbpp, crossed, insteval, nested, penicillin, sleepstudy, slopes
 
 SLEEPSTUDY = "Reaction ~ Days + (Days | Subject)"
 INSTEVAL = "y ~ 1 + service + (1 | s) + (1 | d) + (1 | dept)"
@@ -16,6 +16,20 @@ BAMBI = Peer("Bambi", "bambi")
 BAMBI_CORES = Peer("Bambi, all cores", "bambi", {"all_cores": True})
 BAMBI_NUTPIE = Peer("Bambi, nutpie", "bambi", {"all_cores": True, "sampler": "nutpie"})
 SLEEPSTUDY_SM = {"fixed": "Reaction ~ Days", "groups": "Subject", "random": "~Days"}
+
+PENICILLIN = "diameter ~ 1 + (1 | plate) + (1 | sample)"
+CBPP_BAMBI = {"formula": "p(incidence, size) ~ period + (1 | herd)", "family": "binomial"}
+SAMPLERS = ("Bambi", "Bambi, all cores", "Bambi, nutpie")
+
+
+def _rates(bar: float) -> tuple[Goal, ...]:
+    """Effective draws a second, compiling included, against Bambi as it comes and as it may."""
+    return (
+        Goal("ess rate", "Bambi", bar=bar),
+        *(Goal("ess rate", name) for name in SAMPLERS[1:]),
+        *(Goal("ess rate, sampling only", name) for name in SAMPLERS),
+    )
+
 
 CASES = (
     Case(
@@ -135,6 +149,62 @@ CASES = (
         ),
         repeats=1,
         evaluate=True,
+    ),
+    Case(
+        "sleepstudy-collapsed",
+        "sleepstudy slopes, PyMC with (beta, u) integrated out, 4 x 1000 draws",
+        SLEEPSTUDY,
+        (Point("1x", sleepstudy),),
+        method="nuts",
+        options={"marginal": True},
+        repeats=3,
+        peers=(BAMBI, BAMBI_CORES, BAMBI_NUTPIE),
+        goals=_rates(3),
+    ),
+    Case(
+        "sleepstudy-hierarchical",
+        "sleepstudy slopes, PyMC hierarchical, 4 x 1000 draws",
+        SLEEPSTUDY,
+        (Point("1x", sleepstudy),),
+        method="nuts",
+        repeats=3,
+        peers=(BAMBI, BAMBI_CORES, BAMBI_NUTPIE),
+        goals=_rates(1),
+    ),
+    Case(
+        "penicillin-collapsed",
+        "Penicillin, PyMC with (beta, u) integrated out, 4 x 1000 draws",
+        PENICILLIN,
+        (Point("1x", penicillin),),
+        method="nuts",
+        options={"marginal": True},
+        repeats=3,
+        peers=(BAMBI, BAMBI_CORES, BAMBI_NUTPIE),
+        goals=_rates(3),
+    ),
+    Case(
+        "penicillin-hierarchical",
+        "Penicillin, PyMC hierarchical, 4 x 1000 draws",
+        PENICILLIN,
+        (Point("1x", penicillin),),
+        method="nuts",
+        repeats=3,
+        peers=(BAMBI, BAMBI_CORES, BAMBI_NUTPIE),
+        goals=_rates(1),
+    ),
+    Case(
+        "cbpp-hierarchical",
+        "cbpp, binomial, PyMC hierarchical, 4 x 1000 draws",
+        "incidence ~ period + (1 | herd)",
+        (Point("1x", cbpp),),
+        method="nuts",
+        model={"family": "binomial", "trials": "size"},
+        repeats=3,
+        peers=tuple(
+            Peer(p.name, "bambi", {**p.options, **CBPP_BAMBI})
+            for p in (BAMBI, BAMBI_CORES, BAMBI_NUTPIE)
+        ),
+        goals=_rates(1),
     ),
 )
 

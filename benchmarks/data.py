@@ -24,6 +24,16 @@ def sleepstudy(quick: bool) -> pd.DataFrame:
     return _read(SLEEPSTUDY, ["Subject"])
 
 
+def penicillin(quick: bool) -> pd.DataFrame:
+    """Davies & Goldsmith (1972): 24 plates x 6 samples. The same, quick or not."""
+    return _read(ROOT / "models" / "data" / "penicillin.csv", ["plate", "sample"])
+
+
+def cbpp(quick: bool) -> pd.DataFrame:
+    """Lesnoff et al. (2004): 15 herds over 4 periods. The same, quick or not."""
+    return _read(ROOT / "models" / "data" / "cbpp.csv", ["herd", "period"])
+
+
 def insteval(quick: bool) -> pd.DataFrame:
     """lme4's InstEval: 73,421 ratings by 2,972 students of 1,128 lecturers in 14 departments."""
     data = _read(INSTEVAL, ["s", "d", "dept", "service"])

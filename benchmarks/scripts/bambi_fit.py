@@ -1,8 +1,8 @@
 """Bambi's default fit of a table: ``python bambi_fit.py CSV SETTINGS`` prints one line of JSON.
 
 Runs under an interpreter of its own, which has Bambi, and therefore imports nothing of the
-project. SETTINGS is JSON: formula, categorical, draws, chains, seed, and optionally sampler and
-all_cores. By default PyMC takes half of the machine's processors for chains at once.
+project. SETTINGS is JSON: formula, categorical, draws, chains, seed, and optionally family, sampler
+and all_cores. By default PyMC takes half of the machine's processors for chains at once.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def main(path: str, settings: dict) -> dict:
     tree, warm = runs[-1]["tree"], runs[1:]
     posterior = tree["posterior"].to_dataset()
     means = {k: v.mean() for k, v in posterior.items() if v.ndim == 2}
-    common = ["Intercept", *[k for k in means if k in data.columns]]
+    common = [k for k in ("Intercept", *data.columns) if k in means]
     return {
         "version": f"Bambi {version('bambi')}, PyMC {version('pymc')}, {jobs(extra)}",
         "first_seconds": runs[0]["seconds"],
@@ -46,14 +46,14 @@ def main(path: str, settings: dict) -> dict:
         "fixef": [float(means[k]) for k in common],
         "sd": {canonical(k): float(v) for k, v in means.items() if k not in common},
         "peak_gib": peak_gib(),
-        "note": "no correlation between the effects, and its own default priors: another model",
+        "note": "effects never correlated, and its own default priors: another model",
     }
 
 
 def fit_once(data: pd.DataFrame, settings: dict, seed: int, extra: dict) -> dict:
     """From formula to DataTree, compiling included; and warm-up with draws alone."""
     start = time.perf_counter()
-    model = bmb.Model(settings["formula"], data)
+    model = bmb.Model(settings["formula"], data, family=settings.get("family", "gaussian"))
     tree = model.fit(
         draws=settings["draws"],
         chains=settings["chains"],
