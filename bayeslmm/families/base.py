@@ -114,6 +114,18 @@ class Family:
         """Log density of each response, shape (..., n); normalised, all constants in it."""
         raise NotImplementedError
 
+    def log_likelihood(
+        self,
+        y: Floats,
+        eta: Floats,
+        link: Link,
+        parameters: Parameters,
+        trials: Floats | None = None,
+    ) -> Floats:
+        """Log density at a linear predictor, shape (..., n): also where `mu` would round to an
+        edge of its range."""
+        return self.log_density(y, self.location(eta, link, parameters), parameters, trials)
+
     def mean(self, mu: Floats, parameters: Parameters, trials: Floats | None = None) -> Floats:
         """Expected response, shape (..., n)."""
         return mu

@@ -6,25 +6,24 @@ from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import special
 
-from bayeslmm.families.base import Family, Floats, Parameters, Response
+from bayeslmm.families.base import Floats, Parameters
+from bayeslmm.families.chances import Chances, times
 
 
-class Bernoulli(Family):
+class Bernoulli(Chances):
     """y is 1 with probability mu, else 0."""
 
     name: ClassVar[str] = "bernoulli"
-    links: ClassVar[tuple[str, ...]] = ("logit", "probit", "cloglog")
     discrete: ClassVar[bool] = True
 
     def refused(self, y: Floats, trials: Floats | None) -> tuple[NDArray[np.bool_], str]:
         return ~((y == 0) | (y == 1)), "0 and 1, or two categories"
 
-    def log_density(
-        self, y: Floats, mu: Floats, parameters: Parameters, trials: Floats | None = None
+    def from_logs(
+        self, y: Floats, yes: Floats, no: Floats, parameters: Parameters, trials: Floats | None
     ) -> Floats:
-        return np.asarray(special.xlogy(y, mu) + special.xlog1py(1 - y, -mu))
+        return times(y, yes) + times(1 - y, no)
 
     def variance(self, mu: Floats, parameters: Parameters, trials: Floats | None = None) -> Floats:
         return mu * (1 - mu)
@@ -37,7 +36,3 @@ class Bernoulli(Family):
         trials: Floats | None = None,
     ) -> Floats:
         return (rng.random(np.shape(mu)) < mu).astype(np.float64)
-
-    def centre(self, response: Response, trials: Floats | None = None) -> float:
-        total = float(len(response.y) if trials is None else trials.sum())
-        return float(np.clip(response.mean, 0.5 / total, 1 - 0.5 / total))

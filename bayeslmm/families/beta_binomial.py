@@ -8,15 +8,15 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
-from bayeslmm.families.base import Auxiliary, Family, Floats, Parameters, Response
+from bayeslmm.families.base import Auxiliary, Floats, Parameters
+from bayeslmm.families.chances import Chances, beta_shapes, beyond_trials, log_choose
 from bayeslmm.priors import Gamma
 
 
-class BetaBinomial(Family):
+class BetaBinomial(Chances):
     """y ~ Binomial(trials, p), p ~ Beta(mu phi, (1 - mu) phi)."""
 
     name: ClassVar[str] = "beta_binomial"
-    links: ClassVar[tuple[str, ...]] = ("logit", "probit", "cloglog")
     discrete: ClassVar[bool] = True
     takes_trials: ClassVar[bool] = True
     auxiliaries: ClassVar[tuple[Auxiliary, ...]] = (
@@ -24,19 +24,15 @@ class BetaBinomial(Family):
     )
 
     def refused(self, y: Floats, trials: Floats | None) -> tuple[NDArray[np.bool_], str]:
-        assert trials is not None
-        bad = ~(np.isfinite(y) & (y >= 0) & (y == np.floor(y)) & (y <= trials))
-        return bad, "whole numbers from 0 to the row's trials"
+        return beyond_trials(y, trials)
 
-    def log_density(
-        self, y: Floats, mu: Floats, parameters: Parameters, trials: Floats | None = None
+    def from_logs(
+        self, y: Floats, yes: Floats, no: Floats, parameters: Parameters, trials: Floats | None
     ) -> Floats:
         assert trials is not None
-        a, b = mu * parameters["phi"], (1 - mu) * parameters["phi"]
-        choose = (
-            special.gammaln(trials + 1) - special.gammaln(y + 1) - special.gammaln(trials - y + 1)
-        )
-        return np.asarray(choose + special.betaln(y + a, trials - y + b) - special.betaln(a, b))
+        a, b = beta_shapes(yes, no, parameters["phi"])
+        both = special.betaln(y + a, trials - y + b) - special.betaln(a, b)
+        return np.asarray(log_choose(trials, y) + both)
 
     def mean(self, mu: Floats, parameters: Parameters, trials: Floats | None = None) -> Floats:
         assert trials is not None
@@ -55,9 +51,6 @@ class BetaBinomial(Family):
         trials: Floats | None = None,
     ) -> Floats:
         assert trials is not None
-        a, b = mu * parameters["phi"], (1 - mu) * parameters["phi"]
+        with np.errstate(divide="ignore"):
+            a, b = beta_shapes(np.log(mu), np.log1p(-mu), parameters["phi"])
         return rng.binomial(trials.astype(np.int64), rng.beta(a, b)).astype(np.float64)
-
-    def centre(self, response: Response, trials: Floats | None = None) -> float:
-        total = float(len(response.y) if trials is None else trials.sum())
-        return float(np.clip(response.mean, 0.5 / total, 1 - 0.5 / total))

@@ -6,32 +6,26 @@ from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import special
 
-from bayeslmm.families.base import Family, Floats, Parameters, Response
+from bayeslmm.families.base import Floats, Parameters
+from bayeslmm.families.chances import Chances, beyond_trials, log_choose, times
 
 
-class Binomial(Family):
+class Binomial(Chances):
     """y ~ Binomial(trials, mu)."""
 
     name: ClassVar[str] = "binomial"
-    links: ClassVar[tuple[str, ...]] = ("logit", "probit", "cloglog")
     discrete: ClassVar[bool] = True
     takes_trials: ClassVar[bool] = True
 
     def refused(self, y: Floats, trials: Floats | None) -> tuple[NDArray[np.bool_], str]:
-        assert trials is not None
-        bad = ~(np.isfinite(y) & (y >= 0) & (y == np.floor(y)) & (y <= trials))
-        return bad, "whole numbers from 0 to the row's trials"
+        return beyond_trials(y, trials)
 
-    def log_density(
-        self, y: Floats, mu: Floats, parameters: Parameters, trials: Floats | None = None
+    def from_logs(
+        self, y: Floats, yes: Floats, no: Floats, parameters: Parameters, trials: Floats | None
     ) -> Floats:
         assert trials is not None
-        choose = (
-            special.gammaln(trials + 1) - special.gammaln(y + 1) - special.gammaln(trials - y + 1)
-        )
-        return np.asarray(choose + special.xlogy(y, mu) + special.xlog1py(trials - y, -mu))
+        return log_choose(trials, y) + times(y, yes) + times(trials - y, no)
 
     def mean(self, mu: Floats, parameters: Parameters, trials: Floats | None = None) -> Floats:
         assert trials is not None
@@ -50,7 +44,3 @@ class Binomial(Family):
     ) -> Floats:
         assert trials is not None
         return rng.binomial(trials.astype(np.int64), mu).astype(np.float64)
-
-    def centre(self, response: Response, trials: Floats | None = None) -> float:
-        total = float(len(response.y) if trials is None else trials.sum())
-        return float(np.clip(response.mean, 0.5 / total, 1 - 0.5 / total))

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+import numpy as np
+from scipy import special
+
+from bayeslmm.families.base import Floats, Parameters
 from bayeslmm.families.categories import Categories
+from bayeslmm.families.links import Link
 
 
 class Categorical(Categories):
@@ -13,3 +18,7 @@ class Categorical(Categories):
     name: ClassVar[str] = "categorical"
     links: ClassVar[tuple[str, ...]] = ("softmax",)
     categorical: ClassVar[str] = "unordered"
+
+    def log_location(self, eta: Floats, link: Link, parameters: Parameters) -> Floats:
+        """Log probabilities from predictors of all categories, shape (..., n, K)."""
+        return np.asarray(special.log_softmax(eta, axis=-1))

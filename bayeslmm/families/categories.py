@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayeslmm.families.base import Family, Floats, Parameters
+from bayeslmm.families.links import Link
 
 
 class Categories(Family):
@@ -21,9 +22,25 @@ class Categories(Family):
     def log_density(
         self, y: Floats, mu: Floats, parameters: Parameters, trials: Floats | None = None
     ) -> Floats:
-        codes = np.broadcast_to(y.astype(np.intp)[..., None], (*mu.shape[:-1], 1))
         with np.errstate(divide="ignore"):
-            return np.asarray(np.log(np.take_along_axis(mu, codes, axis=-1)[..., 0]))
+            return np.log(_of_observed(mu, y))
+
+    def log_likelihood(
+        self,
+        y: Floats,
+        eta: Floats,
+        link: Link,
+        parameters: Parameters,
+        trials: Floats | None = None,
+    ) -> Floats:
+        return _of_observed(self.log_location(eta, link, parameters), y)
+
+    def location(self, eta: Floats, link: Link, parameters: Parameters) -> Floats:
+        return np.exp(self.log_location(eta, link, parameters))
+
+    def log_location(self, eta: Floats, link: Link, parameters: Parameters) -> Floats:
+        """Log probability of each category, shape (..., n, K)."""
+        raise NotImplementedError
 
     def variance(self, mu: Floats, parameters: Parameters, trials: Floats | None = None) -> Floats:
         """Of each category's indicator, shape (..., n, K)."""
@@ -39,3 +56,9 @@ class Categories(Family):
         edges = np.cumsum(mu, axis=-1)[..., :-1]
         drawn = rng.random(mu.shape[:-1])[..., None] > edges
         return np.asarray(drawn.sum(axis=-1), dtype=np.float64)
+
+
+def _of_observed(values: Floats, y: Floats) -> Floats:
+    """The values, shape (..., n, K), of each row's own category."""
+    codes = np.broadcast_to(y.astype(np.intp)[..., None], (*values.shape[:-1], 1))
+    return np.asarray(np.take_along_axis(values, codes, axis=-1)[..., 0])

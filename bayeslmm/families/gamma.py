@@ -11,6 +11,8 @@ from scipy import special
 from bayeslmm.families.base import Auxiliary, Family, Floats, Parameters
 from bayeslmm.priors import Gamma as GammaPrior
 
+TINY = 1e-300  # the least shape, and the least response: small shapes round draws to zero
+
 
 class Gamma(Family):
     """Mean mu, variance mu²/shape."""
@@ -43,5 +45,5 @@ class Gamma(Family):
         rng: np.random.Generator,
         trials: Floats | None = None,
     ) -> Floats:
-        shape = parameters["shape"]
-        return np.asarray(rng.gamma(np.broadcast_to(shape, np.shape(mu)), mu / shape))
+        shape = np.broadcast_to(np.maximum(parameters["shape"], TINY), np.shape(mu))
+        return np.maximum(mu * (rng.gamma(shape) / shape), TINY)

@@ -26,12 +26,23 @@ class Link:
         mu of eta.
     slope : callable
         d mu / d eta, of eta.
+    log_odds : callable or None
+        log(mu / (1 - mu)) of eta, where mu is a probability: it keeps its digits where mu rounds
+        to 0 or 1.
     """
 
     name: str
     forward: Map
     inverse: Map
     slope: Map
+    log_odds: Map | None = None
+
+    def __reduce__(self) -> tuple[Callable[[str], Link], tuple[str]]:
+        return _named, (self.name,)
+
+
+def _named(name: str) -> Link:
+    return LINKS[name]
 
 
 def _normal_density(eta: Floats) -> Floats:
@@ -48,13 +59,21 @@ LINKS: dict[str, Link] = {
             special.logit,
             special.expit,
             lambda eta: special.expit(eta) * special.expit(-eta),
+            lambda eta: eta,
         ),
-        Link("probit", special.ndtri, special.ndtr, _normal_density),
+        Link(
+            "probit",
+            special.ndtri,
+            special.ndtr,
+            _normal_density,
+            lambda eta: special.log_ndtr(eta) - special.log_ndtr(-eta),
+        ),
         Link(
             "cloglog",
             lambda mu: np.log(-np.log1p(-mu)),
             lambda eta: -np.expm1(-np.exp(eta)),
             lambda eta: np.exp(eta - np.exp(eta)),
+            lambda eta: np.exp(eta) + np.log(-np.expm1(-np.exp(eta))),
         ),
         Link("inverse", lambda mu: 1.0 / mu, lambda eta: 1.0 / eta, lambda eta: -1.0 / eta**2),
         Link("sqrt", np.sqrt, np.square, lambda eta: 2.0 * eta),

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import ClassVar
 
 import numpy as np
+from scipy import special
 
 from bayeslmm.families.base import Auxiliary, Floats, Parameters
 from bayeslmm.families.categories import Categories
-from bayeslmm.families.links import Link
+from bayeslmm.families.links import Link, Map
 from bayeslmm.priors import StudentT
 
 
@@ -24,14 +26,42 @@ class Ordinal(Categories):
     )
     categorical: ClassVar[str] = "ordered"
 
-    def location(self, eta: Floats, link: Link, parameters: Parameters) -> Floats:
-        """Probabilities, shape (..., n, K); of the upper categories from their upper tails."""
+    def log_location(self, eta: Floats, link: Link, parameters: Parameters) -> Floats:
+        """Log probabilities, shape (..., n, K): each from the tail where it keeps its digits."""
         gaps = parameters["cutpoint"][..., None, :] - eta[..., None]
-        ends = np.broadcast_to(np.inf, (*gaps.shape[:-1], 1))
-        low = np.concatenate([-ends, gaps], axis=-1)
-        high = np.concatenate([gaps, ends], axis=-1)
-        below = link.inverse(high) - link.inverse(low)
-        if link.name == "cloglog":
-            return np.asarray(np.exp(-np.exp(low)) - np.exp(-np.exp(high)))
-        above = link.inverse(-low) - link.inverse(-high)
-        return np.asarray(np.where(low > 0, above, below))
+        first, between, last = PIECES[link.name]
+        inner = between(gaps[..., :-1], gaps[..., 1:])
+        return np.concatenate([first(gaps[..., :1]), inner, last(gaps[..., -1:])], axis=-1)
+
+
+def _log1mexp(x: Floats) -> Floats:
+    """log(1 - exp(x)) of negative x."""
+    with np.errstate(divide="ignore"):
+        return np.asarray(np.log(-np.expm1(x)))
+
+
+def _between_logit(low: Floats, high: Floats) -> Floats:
+    """F(high) - F(low) = F(high) F(-low) (1 - exp(low - high))."""
+    logs = special.log_expit(high) + special.log_expit(-low)
+    return np.asarray(logs + _log1mexp(low - high))
+
+
+def _between_probit(low: Floats, high: Floats) -> Floats:
+    """By the lower tail's logs, or the upper's where that is shorter."""
+    upper = low + high > 0
+    more = special.log_ndtr(np.where(upper, -low, high))
+    less = special.log_ndtr(np.where(upper, -high, low))
+    return np.asarray(more + _log1mexp(less - more))
+
+
+def _between_cloglog(low: Floats, high: Floats) -> Floats:
+    """exp(-exp(low)) - exp(-exp(high))."""
+    return -np.exp(low) + _log1mexp(-np.exp(low) * np.expm1(high - low))
+
+
+# For each link log F(x), log(F(high) - F(low)) and log(1 - F(x)).
+PIECES: dict[str, tuple[Map, Callable[[Floats, Floats], Floats], Map]] = {
+    "logit": (special.log_expit, _between_logit, lambda x: special.log_expit(-x)),
+    "probit": (special.log_ndtr, _between_probit, lambda x: special.log_ndtr(-x)),
+    "cloglog": (lambda x: _log1mexp(-np.exp(x)), _between_cloglog, lambda x: -np.exp(x)),
+}

@@ -5,21 +5,16 @@ from __future__ import annotations
 from typing import ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import special
 
-from bayeslmm.families.base import Family, Floats, Parameters, Response
+from bayeslmm.families.base import Floats, Parameters
+from bayeslmm.families.counts import Counts, poisson
 
 
-class Poisson(Family):
+class Poisson(Counts):
     """y ~ Poisson(mu)."""
 
     name: ClassVar[str] = "poisson"
-    links: ClassVar[tuple[str, ...]] = ("log", "identity", "sqrt")
-    discrete: ClassVar[bool] = True
-
-    def refused(self, y: Floats, trials: Floats | None) -> tuple[NDArray[np.bool_], str]:
-        return ~(np.isfinite(y) & (y >= 0) & (y == np.floor(y))), "whole numbers, not negative"
 
     def log_density(
         self, y: Floats, mu: Floats, parameters: Parameters, trials: Floats | None = None
@@ -36,7 +31,4 @@ class Poisson(Family):
         rng: np.random.Generator,
         trials: Floats | None = None,
     ) -> Floats:
-        return rng.poisson(mu).astype(np.float64)
-
-    def centre(self, response: Response, trials: Floats | None = None) -> float:
-        return max(response.mean, 0.5 / len(response.y))
+        return poisson(mu, rng)

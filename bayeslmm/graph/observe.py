@@ -6,10 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from bayeslmm.families import Family
-from bayeslmm.families.zero_inflated import ZeroInflated
 from bayeslmm.graph.families import NODES, Given
-from bayeslmm.graph.families.zero_inflated import mixture
-from bayeslmm.graph.links import inverse
 
 
 def observe(
@@ -42,13 +39,9 @@ def observe(
     """
     import pymc as pm
 
-    mu = eta if family.categorical else inverse(link, eta)
-    given = Given(eta, mu, link, parameters, trials)
-    if isinstance(family, ZeroInflated):
-        distribution, arguments = mixture(NODES[family.inner.name], given)
-    else:
-        distribution, arguments = NODES[family.name].arguments(given)
-    out = getattr(pm, distribution)(name, **arguments, observed=observed, dims=dims)
+    counts = None if trials is None else trials.astype("int64")
+    given = Given(eta, link, parameters, counts)
+    out = NODES[family.name].variable(name, given, observed=observed, dims=dims)
     if weights is not None:
         pm.Potential(f"{name}_weights", (weights - 1.0) * pm.logp(out, observed))
     return out

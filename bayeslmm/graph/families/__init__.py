@@ -15,6 +15,7 @@ from bayeslmm.graph.families.negative_binomial import NegativeBinomial
 from bayeslmm.graph.families.ordinal import Ordinal
 from bayeslmm.graph.families.poisson import Poisson
 from bayeslmm.graph.families.student_t import StudentT
+from bayeslmm.graph.families.zero_inflated import ZeroInflated
 
 NODES: dict[str, Node] = {
     node.name: node
@@ -33,6 +34,9 @@ NODES: dict[str, Node] = {
         Beta(),
         Ordinal(),
         Categorical(),
+        ZeroInflated(Poisson()),
+        ZeroInflated(NegativeBinomial()),
+        ZeroInflated(Binomial()),
     )
 }
 

@@ -1,4 +1,4 @@
-"""Bernoulli; on the logit link without leaving its scale."""
+"""Bernoulli, without leaving the scale of log odds."""
 
 from __future__ import annotations
 
@@ -8,11 +8,9 @@ from bayeslmm.graph.families.base import Given, Node
 
 
 class Bernoulli(Node):
-    """Bernoulli; on the logit link without leaving its scale."""
+    """Bernoulli, without leaving the scale of log odds."""
 
     name: ClassVar[str] = "bernoulli"
 
     def arguments(self, given: Given) -> tuple[str, dict[str, Any]]:
-        if given.link == "logit":
-            return "Bernoulli", {"logit_p": given.eta}
-        return "Bernoulli", {"p": given.mu}
+        return "Bernoulli", {"logit_p": given.log_odds}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from bayeslmm.graph.families.base import Given, Node
+from bayeslmm.graph.families.shapes import shapes
 
 
 class Beta(Node):
@@ -13,5 +14,4 @@ class Beta(Node):
     name: ClassVar[str] = "beta"
 
     def arguments(self, given: Given) -> tuple[str, dict[str, Any]]:
-        mu, phi = given.mu, given.parameters["phi"]
-        return "Beta", {"alpha": mu * phi, "beta": (1 - mu) * phi}
+        return "Beta", shapes(given)

@@ -1,4 +1,4 @@
-"""Binomial; on the logit link without leaving its scale."""
+"""Binomial, without leaving the scale of log odds."""
 
 from __future__ import annotations
 
@@ -8,11 +8,9 @@ from bayeslmm.graph.families.base import Given, Node
 
 
 class Binomial(Node):
-    """Binomial; on the logit link without leaving its scale."""
+    """Binomial, without leaving the scale of log odds."""
 
     name: ClassVar[str] = "binomial"
 
     def arguments(self, given: Given) -> tuple[str, dict[str, Any]]:
-        if given.link == "logit":
-            return "Binomial", {"n": given.trials, "logit_p": given.eta}
-        return "Binomial", {"n": given.trials, "p": given.mu}
+        return "Binomial", {"n": given.trials, "logit_p": given.log_odds}

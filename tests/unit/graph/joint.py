@@ -75,6 +75,7 @@ def effects_density(model: Model, index: int, values: Values) -> float:
     correlation = np.eye(len(sd))
     for number, (i, j) in enumerate(g.pairs):
         correlation[i, j] = correlation[j, i] = values[g.cor][number]
+    kind = model.random.get(g.group, "normal")
     total = 0.0
     for term in (t for t in model.terms if t.block == index):
         own = list(term.columns)
@@ -86,23 +87,16 @@ def effects_density(model: Model, index: int, values: Values) -> float:
             # of its Cholesky factor, which is what is drawn: |dR/dL| = prod L_ii^(k - 1 - i)
             diagonal = np.diag(np.linalg.cholesky(inner))
             total += float(np.arange(len(own))[::-1][1:] @ np.log(diagonal[1:]))
-        root = sd[own][:, None] * np.linalg.cholesky(inner)
-        kind = model.random.get(g.group, "normal")
         if kind == "normal":
-            covariance = root @ root.T
-            total += stats.multivariate_normal.logpdf(
-                u[:, own], np.zeros(len(own)), covariance
-            ).sum()
-            continue
-        extras = {
-            n.removesuffix(f"_{g.label}"): np.asarray(values[n])
-            for n in effect_parameters(model, g)
-        }
-        total += float(EFFECTS[kind].log_density(u[:, own], root, extras).sum())
-        for key in EFFECTS[kind].extras(g.group, g.coefs):
-            name = key.partition("[")[0].removesuffix(f"_{g.group}")
-            value = extras[name]
-            if "[" in key:
-                value = value[list(g.coefs).index(key.partition("[")[2][:-1])]
-            total += float(model.priors[key].log_density(value))
+            root = sd[own][:, None] * np.linalg.cholesky(inner)
+            normal = stats.multivariate_normal(np.zeros(len(own)), root @ root.T)
+            total += normal.logpdf(u[:, own]).sum()
+    if kind == "normal":
+        return total
+    names = effect_parameters(model, g)
+    extras = {n.removesuffix(f"_{g.label}"): np.asarray(values[n]) for n in names}
+    root = sd[:, None] * np.linalg.cholesky(correlation)
+    total += float(EFFECTS[kind].log_density(u, root, extras).sum())
+    for name, value in extras.items():
+        total += float(model.priors[f"{name}_{g.group}"].log_density(value).sum())
     return total
