@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from scipy import optimize, special
 
 from bayeslmm.families import FAMILIES, LINKS, Auxiliary
-from bayeslmm.gaussian.reliability import Said, estimated
+from bayeslmm.gaussian.reliability import Estimated, Said, estimated
 from bayeslmm.model import Model
 from bayeslmm.model.response import describe, predictor
 
@@ -59,7 +59,24 @@ def what_is_said(model: Model) -> tuple[Said, ...]:
             eta = model.design.offset + model.design.X[:, model.aliasing.kept] @ found.beta
             for block, u in zip(model.design.blocks, found.u, strict=True):
                 eta = eta + np.sum(block.values * u[block.codes], axis=1)
-    return found.said
+    if len(working.columns) == len(model.columns):
+        return found.said
+    return _without_intercept(working, found)
+
+
+def _without_intercept(working: Model, found: Estimated) -> tuple[Said, ...]:
+    """Ordered categories have none: their cutpoints' change from where they were put is it."""
+    coefs = [working.design.coefs[c] for c in working.columns]
+    kept = [working.design.coefs[c] for c in working.aliasing.kept]
+    where, value = coefs.index("Intercept"), found.beta[kept.index("Intercept")]
+    return tuple(
+        replace(
+            said,
+            linear=said.linear - said.by_beta[:, :, where] * value,
+            by_beta=np.delete(said.by_beta, where, axis=2),
+        )
+        for said in found.said
+    )
 
 
 def _gaussian(model: Model, response: Floats, precision: Floats) -> Model:

@@ -51,11 +51,11 @@ class StudentTNode:
         import pytensor.tensor as pt
 
         if not earlier:
-            return pm.StudentT(name, self.nu, mean, scale, dims=dims)
+            return pm.StudentT(name, self.nu, mu=mean, sigma=scale, dims=dims)
         nu = self.nu + float(len(earlier))
         squares = sum((z**2 for z in earlier.values()), f64(0.0))
         wider = scale * pt.sqrt((self.nu + squares) / nu)
-        return pm.StudentT(name, nu, mean, wider, dims=dims)
+        return pm.StudentT(name, nu, mu=mean, sigma=wider, dims=dims)
 
 
 class MixtureNode:

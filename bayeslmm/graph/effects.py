@@ -58,7 +58,7 @@ def random_part(model: Model, index: int, g: GroupNames, choice: Choice) -> Any:
     values = pm.Data(
         f"{prefix}{g.label}_values", f64(block.values[model.used]), dims=("row", g.coef_dim)
     )
-    root = _root(model, index, g)
+    root = covariance_root(model, index, g)
     u = pm.Deterministic(g.u, _effects(model, g, root, choice), dims=(g.label, g.coef_dim))
     return pt.sum(values * u[codes], axis=1)
 
@@ -121,7 +121,7 @@ def _others(choice: Choice) -> bool:
     return choice.said is not None and bool(choice.said.others)
 
 
-def _root(model: Model, index: int, g: GroupNames) -> Any:
+def covariance_root(model: Model, index: int, g: GroupNames) -> Any:
     """A lower triangular root of the covariance of the factor's coefficients, (k, k)."""
     import pymc as pm
     import pytensor.tensor as pt

@@ -8,6 +8,7 @@ import numpy as np
 
 from bayeslmm.graph.numbers import f64
 from bayeslmm.graph.priors import scalar, vector
+from bayeslmm.graph.scaled import coefficient_units
 from bayeslmm.model import Model
 
 
@@ -36,14 +37,19 @@ def fixed_part(model: Model) -> Any:
         f"{prefix}X", f64(model.design.X[model.used][:, columns]), dims=("row", f"{prefix}coef")
     )
     slopes = [priors[f"beta[{coef}]"] for coef in coefs if coef != "Intercept"]
+    unit = coefficient_units(model)
     if "Intercept" not in coefs:
-        return mean + X @ vector(f"{prefix}beta", slopes, f"{prefix}coef", positive=False)
+        return mean + X @ vector(
+            f"{prefix}beta", slopes, f"{prefix}coef", positive=False, unit=unit
+        )
     key = "Intercept" if "Intercept" in priors else "Intercept_centred"
-    at_zero = scalar(f"{prefix}{key}", priors[key], positive=False)
     where = coefs.index("Intercept")
+    at_zero = scalar(f"{prefix}{key}", priors[key], positive=False, unit=unit[where])
+    unit = np.delete(unit, where)
     parts = at_zero[None]
     if slopes:
-        slope = vector(f"{prefix}slope_effect", slopes, f"{prefix}slope", positive=False)
+        name, dim = f"{prefix}slope_effect", f"{prefix}slope"
+        slope = vector(name, slopes, dim, positive=False, unit=unit)
         if key == "Intercept_centred":
             means = np.delete(model.design.X[:, columns].mean(axis=0), where)
             at_zero = at_zero - pt.dot(f64(means), slope)

@@ -5,9 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from bayeslmm.errors import PriorError
+from bayeslmm.graph.correlations import pair_cholesky
 from bayeslmm.graph.numbers import f64
+from bayeslmm.graph.scaled import scaled
 from bayeslmm.priors import LKJ, OnVariance, Prior
+
+Floats = NDArray[np.float64]
 
 # For each density the PyMC distribution, and which field of ours each of its arguments is.
 NODES: dict[str, tuple[str, dict[str, str]]] = {
@@ -25,8 +32,18 @@ NODES: dict[str, tuple[str, dict[str, str]]] = {
 }
 
 
-def vector(name: str, priors: Sequence[Prior], dims: str, *, positive: bool) -> Any:
-    """A vector with one prior an element; one random variable where the densities agree."""
+def vector(
+    name: str,
+    priors: Sequence[Prior],
+    dims: str,
+    *,
+    positive: bool,
+    unit: Floats | None = None,
+) -> Any:
+    """A vector with one prior an element; one random variable where the densities agree.
+
+    `unit`, of the vector's shape, is what samplers see it in.
+    """
     import pymc as pm
     import pytensor.tensor as pt
 
@@ -35,20 +52,24 @@ def vector(name: str, priors: Sequence[Prior], dims: str, *, positive: bool) -> 
         variance = vector(f"{name}_squared", _inner(priors), dims, positive=True)
         return pm.Deterministic(name, pt.sqrt(variance), dims=dims)
     if len(kinds) == 1:
-        return _variable(name, priors, dims, positive)
-    parts = [scalar(f"{name}_{i}", prior, positive=positive) for i, prior in enumerate(priors)]
+        return _variable(name, priors, dims, positive, unit)
+    units = [None] * len(priors) if unit is None else [np.asarray(u) for u in unit]
+    parts = [
+        scalar(f"{name}_{i}", prior, positive=positive, unit=u)
+        for i, (prior, u) in enumerate(zip(priors, units, strict=True))
+    ]
     return pm.Deterministic(name, pt.stack(parts), dims=dims)
 
 
-def scalar(name: str, prior: Prior, *, positive: bool) -> Any:
-    """A single number with a prior."""
+def scalar(name: str, prior: Prior, *, positive: bool, unit: Floats | None = None) -> Any:
+    """A single number with a prior; `unit` is what samplers see it in."""
     import pymc as pm
     import pytensor.tensor as pt
 
     if prior.name == "on_variance":
         variance = scalar(f"{name}_squared", _inner([prior])[0], positive=True)
         return pm.Deterministic(name, pt.sqrt(variance))
-    return _variable(name, [prior], None, positive)
+    return _variable(name, [prior], None, positive, unit)
 
 
 def _inner(priors: Sequence[Prior]) -> list[Prior]:
@@ -56,13 +77,22 @@ def _inner(priors: Sequence[Prior]) -> list[Prior]:
     return [prior.inner for prior in priors if isinstance(prior, OnVariance)]
 
 
-def _variable(name: str, priors: Sequence[Prior], dims: str | None, positive: bool) -> Any:
+def _variable(
+    name: str,
+    priors: Sequence[Prior],
+    dims: str | None,
+    positive: bool,
+    unit: Floats | None = None,
+) -> Any:
     """One random variable, a scalar without dims, from priors of one kind."""
     import pymc as pm
 
     kind = priors[0].name
+    options: dict[str, Any] = {}
+    if unit is not None and all(prior.support == "real" for prior in priors):
+        options["transform"] = scaled(unit)
     if kind == "flat":
-        return (pm.HalfFlat if positive else pm.Flat)(name, dims=dims)
+        return (pm.HalfFlat if positive else pm.Flat)(name, dims=dims, **options)
     if kind not in NODES:
         raise PriorError(f"Prior {kind!r} has no PyMC node for {name!r}", allowed=sorted(NODES))
     distribution, fields = NODES[kind]
@@ -70,7 +100,7 @@ def _variable(name: str, priors: Sequence[Prior], dims: str | None, positive: bo
     for argument, field in fields.items():
         values = [getattr(prior, field) for prior in priors]
         arguments[argument] = f64(values[0] if dims is None else values)
-    return getattr(pm, distribution)(name, dims=dims, **arguments)
+    return getattr(pm, distribution)(name, dims=dims, **arguments, **options)
 
 
 def correlation_cholesky(name: str, prior: Prior, k: int) -> Any:
@@ -78,4 +108,6 @@ def correlation_cholesky(name: str, prior: Prior, k: int) -> Any:
     import pymc as pm
 
     assert isinstance(prior, LKJ)
+    if k == 2:
+        return pair_cholesky(name.removesuffix("_cholesky"), prior.eta)
     return pm.LKJCorr(name, n=k, eta=f64(prior.eta))

@@ -17,6 +17,7 @@ from bayeslmm.model.types import Specification
 
 Floats = NDArray[np.float64]
 WIDE = 2.5  # sds of the predictor, or units of a link's scale
+LEAST = 1e-3  # of the response's spread: a mean that links of positive means are told
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,8 +165,10 @@ def predictor(response: Response, family: Family, link: Link, trials: Floats | N
         return Predictor(0.0, WIDE, WIDE)
     if link.name == "identity":
         return Predictor(response.mean, WIDE * response.spread, response.robust)
-    typical = np.array([family.centre(response, trials)])
-    return Predictor(float(link.forward(typical)[0]), WIDE, WIDE)
+    typical = family.centre(response, trials)
+    if link.name in ("log", "inverse", "sqrt"):  # these know positive means only
+        typical = max(typical, LEAST * (response.spread or 1.0))
+    return Predictor(float(link.forward(np.array([typical]))[0]), WIDE, WIDE)
 
 
 def of_parameter(auxiliary: Auxiliary, link: Link, response: Response) -> Predictor:

@@ -19,6 +19,7 @@ from bayeslmm.graph.parametrisation import choose
 pytestmark = pytest.mark.filterwarnings("ignore:PyTensor could not link to a BLAS")
 PLAIN = Mode(linker="py", optimizer=None)
 
+
 @pytest.fixture(scope="module")
 def pastes() -> bl.Model:
     data = bl.load_dataset("pastes").assign(se=0.8)
@@ -87,9 +88,7 @@ def test_every_family_gets_an_answer() -> None:
 def _log_density(model: Any) -> tuple[Any, list[str]]:
     """A function from the free variables to the joint log density, and their names."""
     logp = model.logp(jacobian=False)
-    return pytensor.function(model.value_vars, logp, mode=PLAIN), [
-        v.name for v in model.value_vars
-    ]
+    return pytensor.function(model.value_vars, logp, mode=PLAIN), [v.name for v in model.value_vars]
 
 
 @pytest.mark.parametrize("formula", ["strength ~ 1 + (1 | batch/cask)", "y ~ x + (x | g)"])
