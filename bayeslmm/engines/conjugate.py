@@ -16,7 +16,7 @@ import xarray as xr
 from numpy.typing import NDArray
 from scipy import special
 
-from bayeslmm.engines.base import Engine, not_gaussian
+from bayeslmm.engines.base import Engine
 from bayeslmm.engines.closed import estimate_at
 from bayeslmm.engines.given import given_variances
 from bayeslmm.errors import MethodError, PriorError, is_finite
@@ -32,7 +32,7 @@ from bayeslmm.fit.tree import (
 from bayeslmm.gaussian.equations import FactorPoint, equations
 from bayeslmm.gaussian.posterior import draw, normal_prior
 from bayeslmm.gaussian.variances import Variances, lambdas_from_covariances
-from bayeslmm.model import Model, PriorRows, isotropic, prior_rows, unreachable
+from bayeslmm.model import Model, PriorRows, isotropic, not_gaussian, prior_rows, unreachable
 from bayeslmm.model.names import group_names
 
 Floats = NDArray[np.float64]

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from bayeslmm.engines.base import Engine, not_gaussian
+from bayeslmm.engines.base import Engine
 from bayeslmm.engines.chain import ChainStats, sample_chain
 from bayeslmm.engines.exact_draws import collect
 from bayeslmm.engines.posteriors import improper
@@ -21,7 +21,7 @@ from bayeslmm.fit.tree import FitValues, sample_stats_dataset, tree_of
 from bayeslmm.gaussian.target import Target, target
 from bayeslmm.linalg.importance import Weighted, resample, sample
 from bayeslmm.linalg.mode import find_mode
-from bayeslmm.model import Model, unreachable
+from bayeslmm.model import Model, not_gaussian, unreachable
 
 Floats = NDArray[np.float64]
 KHAT_LIMIT = 0.7  # Vehtari et al., 2024, JMLR 25(72): importance sampling is reliable below

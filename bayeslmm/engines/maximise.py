@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from bayeslmm.engines.base import fatal_findings, not_gaussian
+from bayeslmm.engines.base import fatal_findings
 from bayeslmm.engines.closed import estimate_at
 from bayeslmm.engines.information import intervals
 from bayeslmm.errors import (
@@ -20,7 +20,7 @@ from bayeslmm.gaussian.equations import FactorPoint
 from bayeslmm.gaussian.profile import Profile, profile
 from bayeslmm.gaussian.variances import Variances, covariances_from_lambdas, theta_slices
 from bayeslmm.linalg.minimise import Minimum, minimise
-from bayeslmm.model import Model
+from bayeslmm.model import Model, not_gaussian
 
 Floats = NDArray[np.float64]
 LARGE = 1e6

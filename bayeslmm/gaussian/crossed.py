@@ -58,7 +58,7 @@ class Crossed:
                 out.log_det[s], out.tail[s] = found.log_det[0], found.tail[0]
 
         if isinstance(self.system.rest, SparseRest):
-            batch = self._batch(self.system.rest)
+            batch = self.batch(self.system.rest)
             lam = np.array(lambdas[self.system.layout.eliminated])
             stack = self.system.stack(lambdas)
 
@@ -110,7 +110,7 @@ class Crossed:
             given = noise[e]
             users = [noise[i].reshape(size, -1) for i in self.system.layout.rest]
             others_given = np.ascontiguousarray(np.concatenate(users, axis=1)[:, rest.order])
-        batch, lam, stack = self._batch(rest), np.array(lambdas[e]), self.system.stack(lambdas)
+        batch, lam, stack = self.batch(rest), np.array(lambdas[e]), self.system.stack(lambdas)
 
         def compiled(a: int, b: int) -> None:
             draw_sparse(
@@ -124,8 +124,8 @@ class Crossed:
             parts[i] if i == e else np.moveaxis(parts[i], -1, 0) for i in range(len(parts))
         )
 
-    def _batch(self, rest: SparseRest) -> tuple[Any, ...]:
-        """What the compiled loops take, before the points."""
+    def batch(self, rest: SparseRest) -> tuple[Any, ...]:
+        """What the compiled loops take of the design."""
         plan, m = self.system.layout, self.system.moments
         e, border = plan.eliminated, plan.border
         return (

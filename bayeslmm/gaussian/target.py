@@ -166,12 +166,12 @@ class Target:
         if self.model.terms:
             for g, lam in zip(blocks, read.lambdas, strict=True):
                 deviance = deviance + np.einsum("ab,dab->d", g, slope(lam))
-        heavy = self._heavy_slopes(factor, float(sigma2[0]), read.multiplier[0])
+        heavy = self.heavy_slopes(factor, float(sigma2[0]), read.multiplier[0])
         deviance = deviance + slope(np.log(read.multiplier)) @ heavy
         gradient = slope(read.log_prior) - 0.5 * deviance
         return float(value), np.where(np.isfinite(gradient), gradient, 0.0)
 
-    def _heavy_slopes(self, factor: FactorPoint, sigma2: float, multiplier: Floats) -> Floats:
+    def heavy_slopes(self, factor: FactorPoint, sigma2: float, multiplier: Floats) -> Floats:
         """Derivatives of the marginal deviance by the log of each mixture's lambda."""
         heavy = self.rows.heavy
         about = self._about

@@ -175,6 +175,20 @@ def write_psi(
     return np.concatenate(out) if out else np.empty(0)
 
 
+def psi_of(model: Model, about: Coordinates, covariances: tuple[Floats, ...]) -> Floats:
+    """The psi, shape (S, d), of S covariances of every block, each of shape (S, k, k)."""
+    out = []
+    for term in model.terms:
+        columns = np.array(term.columns)
+        cov = covariances[term.block][:, columns[:, None], columns[None, :]]
+        if is_far(about, term):
+            shift = centring(term)
+            cov = shift @ cov @ shift.T
+        out.append(np.array([term.structure.psi(one) for one in cov]))
+    size = len(covariances[0]) if covariances else 0
+    return np.concatenate(out, axis=1) if out else np.empty((size, 0))
+
+
 def _uncentre(centre: Floats, intercept: int, scales: Scales) -> tuple[Floats, Floats, Floats]:
     """Root and sds at the users' origin, and Σ (log s'_i − log s_i)."""
     root = scales.cholesky.copy()

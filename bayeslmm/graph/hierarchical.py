@@ -16,7 +16,9 @@ from bayeslmm.model import Model
 from bayeslmm.model.names import group_names
 
 
-def hierarchical(model: Model, parametrisation: str | Mapping[str, str] = "auto") -> Any:
+def hierarchical(
+    model: Model, parametrisation: str | Mapping[str, str] = "auto", *, likelihood: bool = True
+) -> Any:
     """A plain `pm.Model` of the specification.
 
     Parameters
@@ -26,6 +28,9 @@ def hierarchical(model: Model, parametrisation: str | Mapping[str, str] = "auto"
         ``"auto"`` decides from how much the data say about each level; ``"noncentred"`` draws
         standard normals and scales them; ``"centred"`` draws the effects themselves; a mapping
         says so by grouping factor.
+    likelihood : bool
+        Whether to add the response; without it the linear predictor, ``model["eta"]``, waits for
+        a likelihood of the user's own.
 
     Returns
     -------
@@ -39,6 +44,9 @@ def hierarchical(model: Model, parametrisation: str | Mapping[str, str] = "auto"
     chosen = choose(model, parametrisation)
     with pm.Model(coords=_coords(model)) as out:
         eta = _categories(model, chosen) if _unordered(model) else predictor(model, chosen)
+        if not likelihood:
+            pm.Deterministic("eta", eta)
+            return out
         whole = parametrisation if isinstance(parametrisation, str) else "auto"
         further = {n: predictor(sub, choose(sub, whole)) for n, sub in model.dpars.items()}
         response(model, eta, parameters(model, further))

@@ -71,7 +71,7 @@ def response(model: Model, eta: Any, values: Mapping[str, Any]) -> None:
     name = response_name(model)
     while name in pm.modelcontext(None).named_vars:
         name += "_"
-    y = pm.Data(f"{name}_data", _typed(model), dims="row")
+    y = pm.Data(f"{name}_data", typed(model), dims="row")
     trials = None
     if model.trials is not None:
         trials = pm.Data("trials", f64(model.trials[used]), dims="row")
@@ -84,7 +84,7 @@ def response(model: Model, eta: Any, values: Mapping[str, Any]) -> None:
     )  # fmt: skip
 
 
-def _typed(model: Model) -> Any:
+def typed(model: Model) -> Any:
     """The response as its distribution has it: counts and categories are whole numbers."""
     y = model.design.y[model.used]
     return y.astype(np.int64) if model.family.discrete else f64(y)

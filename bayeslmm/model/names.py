@@ -27,6 +27,7 @@ RESERVED = frozenset(
         "category",
         "slope",
         "cutpoint",
+        "eta",
         "nu",
         "shape",
         "phi",

@@ -61,7 +61,6 @@ def test_what_the_data_cannot_tell_needs_proper_priors(data):
     ("options", "words"),
     [
         ({"tunee": 5}, "Did you mean 'tune'?"),
-        ({"marginal": True}, "not available"),
         ({"target_accept": 3}, "probability"),
         ({"tune": -1}, "whole number"),
         ({"sampler": "stan"}, "Unknown sampler 'stan'"),

@@ -235,7 +235,7 @@ SPOILT: dict[str, tuple[str, str | None, Any, str, Callable[..., Any]]] = {
             ("residuals through pairs", "apply_pairs", scaled(2)),
         )
     },
-    "mixtures": (CROSSED, None, target.Target, "_heavy_slopes", shrunk),
+    "mixtures": (CROSSED, None, target.Target, "heavy_slopes", shrunk),
 }
 
 

@@ -1,0 +1,114 @@
+"""What is looked at after sampling, and what is said of it: in words, with a next step.
+
+Limits: R-hat 1.01, and bulk and tail effective sizes of 400 in all and 100 a chain (Vehtari et
+al., 2021, Bayesian Analysis 16(2)); an energy fraction of 0.3 (Betancourt, 2016,
+arXiv:1604.00695).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import xarray as xr
+
+from bayeslmm.errors import ConvergenceWarning, warn
+
+RHAT_LIMIT = 1.01
+LEAST_ESS, LEAST_ESS_A_CHAIN = 400, 100
+LEAST_BFMI = 0.3
+
+
+def findings(
+    posterior: xr.Dataset, stats: xr.Dataset, remedy: str
+) -> tuple[dict[str, float], list[str]]:
+    """Numbers of how the chains went, and what is to be said; it is warned of too.
+
+    Parameters
+    ----------
+    posterior : Dataset
+        What was sampled, on (chain, draw, ...).
+    stats : Dataset
+        The sampler's own; ``diverging`` and ``energy`` are looked at where they are there.
+    remedy : str
+        What helps against divergences beside smaller steps.
+
+    Returns
+    -------
+    dict of str to float
+        ``divergences``, ``max_rhat``, ``min_ess_bulk``, ``min_ess_tail``, and ``min_bfmi``
+        where there are energies.
+    list of str
+    """
+    import arviz_stats
+
+    kept = posterior[[name for name, value in posterior.data_vars.items() if value.size]]
+    chains, draws = kept.sizes["chain"], kept.sizes["draw"]
+    with np.errstate(all="ignore"):  # of what doesn't move
+        rhat, where = _extreme(arviz_stats.rhat(kept), largest=True)
+        bulk, thin = _extreme(arviz_stats.ess(kept, method="bulk"), largest=False)
+        tail, thin_tail = _extreme(arviz_stats.ess(kept, method="tail"), largest=False)
+    scalars = {"max_rhat": rhat, "min_ess_bulk": bulk, "min_ess_tail": tail}
+    divergences = int(stats["diverging"].sum()) if "diverging" in stats else 0
+    scalars["divergences"] = float(divergences)
+    said = list(_of_steps(divergences, chains * draws, remedy))
+    said += _of_mixing(rhat, where, chains)
+    said += _of_sizes((bulk, thin), (tail, thin_tail), max(LEAST_ESS, LEAST_ESS_A_CHAIN * chains))
+    if "energy" in stats and draws > 1:
+        bfmi = np.atleast_1d(arviz_stats.bfmi(stats[["energy"]])["energy"].values)
+        scalars["min_bfmi"] = float(np.min(bfmi))
+        said += _of_energy(bfmi)
+    return scalars, [warn(text, ConvergenceWarning) for text in said]
+
+
+def _extreme(found: xr.Dataset, *, largest: bool) -> tuple[float, str]:
+    """The worst value and whose it is; NaN, of what doesn't move, is nobody's."""
+    worst, whose = (-np.inf, "") if largest else (np.inf, "")
+    for name, value in found.data_vars.items():
+        finite = value.values[np.isfinite(value.values)]
+        if finite.size:
+            one = float(finite.max() if largest else finite.min())
+            if (one > worst) == largest and one != worst:
+                worst, whose = one, str(name)
+    return worst, whose
+
+
+def _of_steps(divergences: int, total: int, remedy: str) -> Iterator[str]:
+    if divergences:
+        yield (
+            f"{divergences} of {total} draws diverged: parts of the posterior may be missed. "
+            f"Raise target_accept, or {remedy}."
+        )
+
+
+def _of_mixing(rhat: float, where: str, chains: int) -> Iterator[str]:
+    if rhat > RHAT_LIMIT:
+        what = "The chains disagree" if chains > 1 else "The chain has not settled"
+        yield (
+            f"{what}: the largest R-hat is {rhat:.3f} ({where}), and should be below "
+            f"{RHAT_LIMIT}. Take more tune steps and draws."
+        )
+
+
+def _of_sizes(bulk: tuple[float, str], tail: tuple[float, str], least: int) -> Iterator[str]:
+    low = [
+        f"{size:.0f} in the {part} ({where})"
+        for part, (size, where) in (("bulk", bulk), ("tails", tail))
+        if size < least
+    ]
+    if low:
+        yield (
+            f"The draws are worth few independent ones: {' and '.join(low)}, and should be worth "
+            f"{least}. Take more draws."
+        )
+
+
+def _of_energy(bfmi: np.ndarray) -> Iterator[str]:
+    bad = [str(i) for i in np.flatnonzero(bfmi < LEAST_BFMI)]
+    if bad:
+        yield (
+            f"The energy moves slowly in {'chains' if len(bad) > 1 else 'chain'} {', '.join(bad)} "
+            f"(E-BFMI {np.min(bfmi):.2f}, and should be above {LEAST_BFMI}): the tails may be "
+            "explored badly. Take more tune steps, or give tighter priors to the variance "
+            "parameters."
+        )
