@@ -12,21 +12,32 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from bayeslmm import errors as errors
     from bayeslmm import priors as priors
-    from bayeslmm.api import Fit, Model, load_fit
+    from bayeslmm.api import Fit, Model, calibrate, load_fit, marginal_loglik, recover
     from bayeslmm.compare import compare_fits, shrinkage
     from bayeslmm.gallery import list_models, load_dataset, load_model
-    from bayeslmm.plots import plot_fitted, plot_ranef, plot_shrinkage
+    from bayeslmm.plots import (
+        plot_calibration,
+        plot_fitted,
+        plot_prior_predictive,
+        plot_ranef,
+        plot_shrinkage,
+    )
 
 _HOME = {
     "Fit": "bayeslmm.api",
     "Model": "bayeslmm.api",
+    "calibrate": "bayeslmm.api",
     "load_fit": "bayeslmm.api",
+    "marginal_loglik": "bayeslmm.api",
+    "recover": "bayeslmm.api",
     "compare_fits": "bayeslmm.compare",
     "shrinkage": "bayeslmm.compare",
     "list_models": "bayeslmm.gallery",
     "load_dataset": "bayeslmm.gallery",
     "load_model": "bayeslmm.gallery",
+    "plot_calibration": "bayeslmm.plots",
     "plot_fitted": "bayeslmm.plots",
+    "plot_prior_predictive": "bayeslmm.plots",
     "plot_ranef": "bayeslmm.plots",
     "plot_shrinkage": "bayeslmm.plots",
 }
@@ -35,16 +46,21 @@ _ROOMS = ("errors", "priors")
 __all__ = [
     "Fit",
     "Model",
+    "calibrate",
     "compare_fits",
     "errors",
     "list_models",
     "load_dataset",
     "load_fit",
     "load_model",
+    "marginal_loglik",
+    "plot_calibration",
     "plot_fitted",
+    "plot_prior_predictive",
     "plot_ranef",
     "plot_shrinkage",
     "priors",
+    "recover",
     "shrinkage",
 ]
 

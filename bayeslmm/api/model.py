@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from numbers import Integral
 from typing import Any
 
+import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike
 
 from bayeslmm.api.fit import Fit
@@ -14,9 +16,10 @@ from bayeslmm.api.show import model_html, model_text
 from bayeslmm.engines import ENGINES, choose
 from bayeslmm.errors import MethodError, ModelError, check_seed, nearest
 from bayeslmm.fit import FitValues
-from bayeslmm.graph import hierarchical
+from bayeslmm.graph import collapsed, hierarchical
 from bayeslmm.model import Model as Resolved
 from bayeslmm.model import Specification, build
+from bayeslmm.predict import prior_predictive, simulate
 from bayeslmm.priors import Prior
 
 
@@ -163,7 +166,11 @@ class Model:
         return Fit(self._inner, FitValues(values.method, values.tree, values.scalars, notes))
 
     def to_pymc(
-        self, *, marginal: bool = False, parametrisation: str | Mapping[str, str] = "auto"
+        self,
+        *,
+        marginal: bool = False,
+        parametrisation: str | Mapping[str, str] = "auto",
+        likelihood: bool = True,
     ) -> Any:
         """The specification as a plain `pm.Model`, nothing hidden.
 
@@ -174,6 +181,9 @@ class Model:
             `recover` adds beta and u to what was sampled. Gaussian responses only.
         parametrisation : {"auto", "noncentred", "centred"} or mapping
             How the effects are drawn, for all factors or by factor.
+        likelihood : bool
+            Whether to add the response. Without it ``pm_model["eta"]``, the linear predictor by
+            row, waits for a likelihood of your own.
 
         Raises
         ------
@@ -181,11 +191,49 @@ class Model:
             ``marginal=True`` on a model without that closed form, with the reason.
         """
         if marginal:
-            raise MethodError(
-                "marginal=True is not available in this version",
-                hint="method='exact' integrates (beta, u) out without PyMC",
-            )
-        return hierarchical(self._inner, parametrisation)
+            return collapsed(self._inner)
+        return hierarchical(self._inner, parametrisation, likelihood=likelihood)
+
+    def prior_predictive(self, draws: int = 500, *, seed: int | None = None) -> Any:
+        """Parameters drawn from the priors, and a response of the model's own rows for each.
+
+        Returns
+        -------
+        DataTree
+            Groups ``prior``, ``prior_predictive`` and ``observed_data``;
+            `bayeslmm.plot_prior_predictive` draws it.
+
+        Raises
+        ------
+        MethodError
+            Priors that are improper, by name.
+        """
+        _check_size("draws", draws)
+        return prior_predictive(self._inner, draws, seed)
+
+    def simulate(self, parameters: Any, *, seed: int | None = None) -> pd.Series[Any]:
+        """New responses of the model's own rows at given parameters, by row.
+
+        Parameters
+        ----------
+        parameters : mapping
+            By the tree's names: ``{"beta": {"Intercept": 250, "Days": 10}, "sd_Subject":
+            [25, 6], "cor_Subject": 0.1, "sigma": 25}``. Random effects are drawn, unless
+            ``u_Subject``, shape (levels, coefficients), is given.
+        seed : int, optional
+
+        Raises
+        ------
+        MethodError
+            A parameter that is missing, or that the model doesn't have.
+        DataError
+            Values of another shape, or out of range.
+        """
+        design = self._inner.design
+        y = simulate(self._inner, parameters, seed)
+        if self._inner.family.categorical:
+            y = np.asarray(design.categories, dtype=object)[y.astype(int)]
+        return pd.Series(y, index=pd.Index(design.index), name=design.formula.response)
 
     def __repr__(self) -> str:
         return model_text(self._inner)

@@ -1,0 +1,86 @@
+"""Ranks of simulation-based calibration: where their distribution leaves the uniform band."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from bayeslmm.diagnostics.calibration import Calibration
+from bayeslmm.diagnostics.uniform import reference
+from bayeslmm.errors import MethodError
+from bayeslmm.plots.style import COLOURS, DATA, canvas, finish, house
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+KINDS = ("ecdf", "histogram")
+COLUMNS, MOST = 3, 24
+BINS = 20
+
+
+def plot_calibration(calibration: Calibration, *, kind: str = "ecdf") -> Figure:
+    """Draw a panel for each quantity: its ranks against what uniform ones do.
+
+    Parameters
+    ----------
+    calibration : Calibration
+    kind : {"ecdf", "histogram"}
+        The distribution function less the uniform one, with the band that uniform ranks stay
+        within in 95 % of cases; or counts in twenty bins, with pointwise 95 % bounds.
+
+    Returns
+    -------
+    Figure
+
+    Raises
+    ------
+    MethodError
+        Something else than a calibration, or an unknown kind.
+    """
+    if not isinstance(calibration, Calibration):
+        raise MethodError("A calibration is needed", got=type(calibration).__name__)
+    if kind not in KINDS:
+        raise MethodError(f"Unknown kind={kind!r}", allowed=KINDS)
+    p = calibration.p_values
+    names = list(p.index) if len(p) <= MOST else list(p.sort_values().index[:MOST])
+    rows = -(-len(names) // COLUMNS)
+    with house():
+        figure, axes = canvas(0.5 + 1.5 * rows, rows, COLUMNS, sharex=True, sharey=True)
+        panel = _ecdf if kind == "ecdf" else _histogram
+        for ax, name in zip(axes.ravel(), names, strict=False):
+            panel(ax, calibration, name)
+            ax.set_title(f"{name}\np = {p[name]:.2g}", fontsize=8)
+        for ax in axes.ravel()[len(names) :]:
+            ax.set_visible(False)
+        figure.supxlabel("rank of the true value, as a share", fontsize=9)
+        label = "ECDF less the uniform one" if kind == "ecdf" else "data sets"
+        figure.supylabel(label, fontsize=9)
+        left = "" if len(names) == len(p) else f"; the {len(names)} of smallest p of {len(p)}"
+        figure.suptitle(
+            f"{calibration.method!r}: {len(calibration.ranks)} data sets{left}", fontsize=9.5
+        )
+    return finish(figure)
+
+
+def _ecdf(ax: Axes, calibration: Calibration, name: str) -> None:
+    size, n = calibration.size, len(calibration.ranks)
+    share = np.arange(1, size + 1) / (size + 1)
+    low, high = reference(n, size).band()
+    ax.fill_between(share, low - share, high - share, color=DATA, alpha=0.25, lw=0)
+    ranks = np.sort(calibration.ranks[name].to_numpy())
+    ecdf = np.searchsorted(ranks, np.arange(size), side="right") / n
+    ax.step(share, ecdf - share, color=COLOURS[0], lw=1.1)
+    ax.axhline(0.0, color="black", lw=0.6, ls="--")
+
+
+def _histogram(ax: Axes, calibration: Calibration, name: str) -> None:
+    from scipy import stats
+
+    n, size = len(calibration.ranks), calibration.size
+    share = (calibration.ranks[name].to_numpy() + 0.5) / (size + 1)
+    low, high = stats.binom.ppf([0.025, 0.975], n, 1 / BINS)
+    ax.axhspan(low, high, color=DATA, alpha=0.25, lw=0, zorder=0)
+    ax.hist(share, bins=BINS, range=(0, 1), color=COLOURS[0], alpha=0.7)
+    ax.axhline(n / BINS, color="black", lw=0.6, ls="--")

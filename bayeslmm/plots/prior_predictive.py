@@ -1,0 +1,97 @@
+"""What the priors expect of the response, beside what was observed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from bayeslmm.errors import FitError
+from bayeslmm.plots.style import COLOURS, canvas, finish, house
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+Floats = NDArray[np.float64]
+CURVES = 60
+SHARE = 0.9  # of the prior's responses, and no more of them, that the axis shows
+WIDER = 4.0  # ranges of the observed data on either side of them that it shows at most
+
+
+def plot_prior_predictive(tree: xr.DataTree) -> Figure:
+    """Draw distribution functions of data sets from the prior, and the observed one.
+
+    Parameters
+    ----------
+    tree : DataTree
+        From `Model.prior_predictive`.
+
+    Returns
+    -------
+    Figure
+        The axis holds the observed data and the middle 90 % of the prior's, but reaches no
+        further than four ranges of the observed data beyond them; what lies outside is said in
+        the title.
+
+    Raises
+    ------
+    FitError
+        A tree without prior predictive data.
+    """
+    from matplotlib.ticker import MaxNLocator
+
+    if not isinstance(tree, xr.DataTree) or "prior_predictive" not in tree:
+        raise FitError("A tree from model.prior_predictive() is needed")
+    drawn = tree["prior_predictive"].dataset
+    name = str(next(iter(drawn.data_vars)))
+    y = drawn[name].values.reshape(-1, drawn.sizes["row"])
+    observed = tree["observed_data"].dataset[name].values
+    low, high = _range(y, observed)
+    outside = float(np.mean((y < low) | (y > high)))
+    with house():
+        figure, axes = canvas(3.2)
+        ax = axes[0, 0]
+        for row in y[np.linspace(0, len(y) - 1, min(CURVES, len(y))).astype(int)]:
+            _curve(ax, row, low, high, color=COLOURS[5], lw=0.6, alpha=0.5)
+        ax.plot([], [], color=COLOURS[5], label="data sets from the prior")
+        _curve(ax, observed, low, high, color="black", lw=1.8, label="observed")
+        ax.set_xlim(low, high)
+        ax.set_ylim(-0.02, 1.02)
+        whole = bool(np.all(observed == np.round(observed)))
+        ax.xaxis.set_major_locator(MaxNLocator("auto", integer=whole))
+        ax.set_xlabel(name)
+        ax.set_ylabel("share of rows at or below")
+        ax.legend(loc="lower right", frameon=True, framealpha=0.8, edgecolor="none")
+        if outside > 0.001:
+            ax.set_title(f"{100 * outside:.2g} % of the prior's responses lie beyond this axis")
+        _name_categories(ax, drawn[name].attrs.get("categories"))
+    return finish(figure)
+
+
+def _range(y: Floats, observed: Floats) -> tuple[float, float]:
+    """Where the axis begins and ends."""
+    finite, tail = y[np.isfinite(y)], (1 - SHARE) / 2
+    low, high = np.quantile(finite, [tail, 1 - tail]) if finite.size else (np.inf, -np.inf)
+    least, most = float(observed.min()), float(observed.max())
+    reach = WIDER * (most - least) or np.inf
+    low = max(min(float(low), least), least - reach)
+    high = min(max(float(high), most), most + reach)
+    margin = 0.03 * (high - low) or 1.0
+    return low - margin, high + margin
+
+
+def _curve(ax: Axes, values: Floats, low: float, high: float, **look: Any) -> None:
+    """The share of values at or below each point of the axis."""
+    x = np.sort(values)
+    inside = x[(x >= low) & (x <= high)]
+    at = np.concatenate([[low], inside, [high]])
+    ax.step(at, np.searchsorted(x, at, side="right") / len(x), where="post", **look)
+
+
+def _name_categories(ax: Axes, names: Sequence[str] | None) -> None:
+    if names is not None:
+        ax.set_xticks(range(len(names)), names)
