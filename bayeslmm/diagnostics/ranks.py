@@ -84,7 +84,8 @@ def rank(
     if drawn.keys() == truth.keys():
         own, theirs = log_likelihood(there, truth)[0], log_likelihood(there, drawn)
         ranks[LOGLIK] = _below(theirs, own, rng)
-    return Ranked(ranks, said=str(said[0].message) if said else "")
+    own_words = [str(w.message) for w in said if issubclass(w.category, BayeslmmWarning)]
+    return Ranked(ranks, said=own_words[0] if own_words else "")
 
 
 def _below(draws: Floats, value: float, rng: np.random.Generator) -> int:

@@ -7,9 +7,9 @@ from numpy.typing import NDArray
 
 from bayeslmm.families.base import Auxiliary, Family, Floats, Parameters, Response
 from bayeslmm.families.links import Link
-from bayeslmm.priors import Uniform
+from bayeslmm.priors import Beta
 
-ZI = Auxiliary("zi", lambda response: Uniform(0.0, 1.0), upper=1.0, link="logit")
+ZI = Auxiliary("zi", lambda response: Beta(1.0, 1.0), upper=1.0, link="logit")
 
 
 class ZeroInflated(Family):

@@ -117,12 +117,11 @@ def marginal_loglik(
         for group, k in zip(groups, density.shapes, strict=True)
     ]
     if sigma is not None:
-        parts.append(pt.as_tensor_variable(sigma)[None])
+        parts.append(pt.as_tensor_variable(sigma, dtype="float64")[None])
     heavy = len(density.target.rows.heavy)
     if heavy:
-        parts.append(
-            pt.as_tensor_variable(f64(np.ones(heavy)) if multiplier is None else multiplier)
-        )
+        given = np.ones(heavy) if multiplier is None else multiplier
+        parts.append(pt.as_tensor_variable(given, dtype="float64"))
     x = pt.concatenate(parts) if parts else pt.as_tensor_variable(f64(np.empty(0)))
     return operation()(density)(x)[0]
 
@@ -131,7 +130,7 @@ def _root(value: Any, group: str, k: int) -> Any:
     """The root as a tensor, if its shape may be (k, k)."""
     import pytensor.tensor as pt
 
-    root = pt.as_tensor_variable(value)
+    root = pt.as_tensor_variable(value, dtype="float64")  # a plain float would be float32
     if root.ndim != 2 or any(n not in (None, k) for n in root.type.shape):
         raise MethodError(
             f"The covariance of {group!r} needs one root of shape ({k}, {k})",

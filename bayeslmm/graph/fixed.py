@@ -6,10 +6,12 @@ from typing import Any
 
 import numpy as np
 
+from bayeslmm.graph.joint_priors import joint_slopes
 from bayeslmm.graph.numbers import f64
 from bayeslmm.graph.priors import scalar, vector
-from bayeslmm.graph.scaled import coefficient_units
 from bayeslmm.model import Model
+from bayeslmm.model.units import coefficient_units, column_scales, joint_units
+from bayeslmm.priors import JointPrior
 
 
 def fixed_coords(model: Model) -> dict[str, Any]:
@@ -36,25 +38,35 @@ def fixed_part(model: Model) -> Any:
     X = pm.Data(
         f"{prefix}X", f64(model.design.X[model.used][:, columns]), dims=("row", f"{prefix}coef")
     )
-    slopes = [priors[f"beta[{coef}]"] for coef in coefs if coef != "Intercept"]
-    unit = coefficient_units(model)
     if "Intercept" not in coefs:
-        return mean + X @ vector(
-            f"{prefix}beta", slopes, f"{prefix}coef", positive=False, unit=unit
-        )
+        return mean + X @ _slopes(model, coefs, f"{prefix}beta", f"{prefix}coef")
     key = "Intercept" if "Intercept" in priors else "Intercept_centred"
     where = coefs.index("Intercept")
-    at_zero = scalar(f"{prefix}{key}", priors[key], positive=False, unit=unit[where])
-    unit = np.delete(unit, where)
+    unit = coefficient_units(model)[where]
+    at_zero = scalar(f"{prefix}{key}", priors[key], positive=False, unit=unit)
     parts = at_zero[None]
-    if slopes:
-        name, dim = f"{prefix}slope_effect", f"{prefix}slope"
-        slope = vector(name, slopes, dim, positive=False, unit=unit)
+    if len(coefs) > 1:
+        slope = _slopes(model, coefs, f"{prefix}slope_effect", f"{prefix}slope")
         if key == "Intercept_centred":
             means = np.delete(model.design.X[:, columns].mean(axis=0), where)
             at_zero = at_zero - pt.dot(f64(means), slope)
         parts = pt.concatenate([slope[:where], at_zero[None], slope[where:]])
     return mean + X @ pm.Deterministic(f"{prefix}beta", parts, dims=f"{prefix}coef")
+
+
+def _slopes(model: Model, coefs: list[str], name: str, dims: str) -> Any:
+    """The coefficients but the intercept, each with its prior or all with one."""
+    kept = [i for i, coef in enumerate(coefs) if coef != "Intercept"]
+    joint = model.priors.get("beta")
+    if isinstance(joint, JointPrior):
+        unit: Any = joint_units(model, None)
+        if joint.name == "r2d2" and model.has_sigma:
+            unit = scalar("sigma", model.priors["sigma"], positive=True) * f64(
+                1.0 / column_scales(model.design.X[:, list(model.columns)])[kept]
+            )
+        return joint_slopes(name, joint, dims, len(kept), unit)
+    priors = [model.priors[f"beta[{coefs[i]}]"] for i in kept]
+    return vector(name, priors, dims, positive=False, unit=coefficient_units(model)[kept])
 
 
 def _offset(model: Model) -> Any:

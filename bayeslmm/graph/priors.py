@@ -21,6 +21,7 @@ NODES: dict[str, tuple[str, dict[str, str]]] = {
     "normal": ("Normal", {"mu": "mu", "sigma": "sigma"}),
     "student_t": ("StudentT", {"nu": "nu", "mu": "mu", "sigma": "sigma"}),
     "cauchy": ("Cauchy", {"alpha": "mu", "beta": "sigma"}),
+    "laplace": ("Laplace", {"mu": "mu", "b": "b"}),
     "half_normal": ("HalfNormal", {"sigma": "sigma"}),
     "half_student_t": ("HalfStudentT", {"nu": "nu", "sigma": "sigma"}),
     "half_cauchy": ("HalfCauchy", {"beta": "sigma"}),
@@ -29,6 +30,7 @@ NODES: dict[str, tuple[str, dict[str, str]]] = {
     "inverse_gamma": ("InverseGamma", {"alpha": "alpha", "beta": "beta"}),
     "lognormal": ("LogNormal", {"mu": "mu", "sigma": "sigma"}),
     "uniform": ("Uniform", {"lower": "lower", "upper": "upper"}),
+    "beta": ("Beta", {"alpha": "alpha", "beta": "beta"}),
 }
 
 

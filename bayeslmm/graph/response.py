@@ -37,6 +37,8 @@ def parameters(model: Model, predictors: Mapping[str, Any]) -> dict[str, Any]:
             out[a.name] = ordered(a.name, model.priors[a.name], cutpoint_labels(model))
         elif a.name in model.parameters and np.isfinite(a.upper):
             out[a.name] = unit(a.name, model.priors[a.name])
+        elif a.name in pm.modelcontext(None).named_vars:  # a prior of the slopes has asked for it
+            out[a.name] = pm.modelcontext(None)[a.name]
         elif a.name in model.parameters:
             out[a.name] = scalar(a.name, model.priors[a.name], positive=True)
     extras = model.design.extras

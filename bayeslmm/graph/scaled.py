@@ -9,23 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayeslmm.graph.numbers import f64
-from bayeslmm.model import Model
 
 Floats = NDArray[np.float64]
-
-
-def coefficient_units(model: Model) -> Floats:
-    """For each fixed column the coefficient that moves the predictor by about its own spread.
-
-    Whatever the units of covariate and response are, a step of one in these is of middle size.
-    """
-    X = model.design.X[:, list(model.columns)]
-    sd = X.std(axis=0)
-    size = np.abs(X).max(axis=0, initial=0.0)
-    spread = float(model.design.y.std()) if model.link.name == "identity" else 1.0
-    if model.family.categorical or model.prefix:
-        spread = 1.0
-    return np.asarray((spread or 1.0) / np.where(sd > 1e-12 * size, sd, 1.0))
 
 
 @cache

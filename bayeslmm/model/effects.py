@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
-from bayeslmm.priors import Gamma, Normal, Prior, Uniform
+from bayeslmm.priors import Beta, Gamma, Normal, Prior
 
 Floats = NDArray[np.float64]
 Extras = Mapping[str, Floats]
@@ -111,7 +111,7 @@ class Mixture(EffectDistribution):
 
     def extras(self, group: str, coefs: tuple[str, ...]) -> dict[str, Declared]:
         return {
-            f"share_{group}": (Uniform(0.0, 1.0), 0.0, 1.0),
+            f"share_{group}": (Beta(2.0, 2.0), 0.0, 1.0),
             f"shift_{group}": (Normal(0.0, 2.0), -np.inf, np.inf),
         }
 

@@ -244,7 +244,7 @@ class Model:
 
 def is_coefficient(key: str) -> bool:
     """Whether a prior's key is of a fixed effect."""
-    return key.startswith("beta[") or key in ("Intercept", "Intercept_centred")
+    return key.startswith("beta[") or key in ("beta", "Intercept", "Intercept_centred")
 
 
 def prior_texts(priors: Mapping[str, Prior]) -> dict[str, str]:

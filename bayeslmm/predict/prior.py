@@ -14,9 +14,10 @@ from bayeslmm.fit.tree import SAMPLE, observed_dataset
 from bayeslmm.model import Model
 from bayeslmm.model.effects import EFFECTS
 from bayeslmm.model.names import GroupNames, contract_names, group_names, response_name
+from bayeslmm.model.units import joint_units
 from bayeslmm.predict.parameters import Values, parameters_of
 from bayeslmm.predict.simulate import responses
-from bayeslmm.priors import LKJ
+from bayeslmm.priors import LKJ, JointPrior
 
 Floats = NDArray[np.float64]
 
@@ -81,14 +82,16 @@ def draw_prior(model: Model, size: int, rng: np.random.Generator) -> Values:
         )
     values: Values = {}
     categories = len(model.design.categories) - 1
+    if model.has_sigma:  # a joint prior of the slopes may ask for it
+        values["sigma"] = model.priors["sigma"].draw(rng, size)
     for m in (model, *model.dpars.values()):
         if m is model and model.family.categorical == "unordered":
-            each = [_predictor(m, size, rng) for _ in range(categories)]
+            each = [_predictor(m, size, rng, values.get("sigma")) for _ in range(categories)]
             values |= {name: np.stack([e[name] for e in each], axis=1) for name in each[0]}
         else:
-            values |= _predictor(m, size, rng)
+            values |= _predictor(m, size, rng, values.get("sigma"))
     for a in model.family.auxiliaries:
-        if a.name in model.parameters:
+        if a.name in model.parameters and a.name not in values:
             prior = model.priors[a.name]
             if a.ordered:  # ordered draws of independent ones have their ordered density
                 drawn = prior.draw(rng, size * categories).reshape(size, categories)
@@ -98,8 +101,8 @@ def draw_prior(model: Model, size: int, rng: np.random.Generator) -> Values:
     return values
 
 
-def _predictor(model: Model, size: int, rng: np.random.Generator) -> Values:
-    values: Values = {f"{model.prefix}beta": _beta(model, size, rng)}
+def _predictor(model: Model, size: int, rng: np.random.Generator, sigma: Floats | None) -> Values:
+    values: Values = {f"{model.prefix}beta": _beta(model, size, rng, sigma)}
     for index, g in enumerate(group_names(model)):
         values |= _effects_scale(model, index, g, size, rng)
         kind = model.random.get(g.group, "normal")
@@ -109,11 +112,16 @@ def _predictor(model: Model, size: int, rng: np.random.Generator) -> Values:
     return values
 
 
-def _beta(model: Model, size: int, rng: np.random.Generator) -> Floats:
+def _beta(model: Model, size: int, rng: np.random.Generator, sigma: Floats | None) -> Floats:
     coefs = [model.design.coefs[i] for i in model.columns]
     out = np.zeros((size, len(coefs)))
+    joint = model.priors.get("beta")
+    if isinstance(joint, JointPrior):
+        unit = joint_units(model, sigma if joint.name == "r2d2" else None)
+        slopes = [c for c, name in enumerate(coefs) if name != "Intercept"]
+        out[:, slopes] = joint.draw_slopes(rng, size, unit)[0]
     for c, name in enumerate(coefs):
-        if name != "Intercept":
+        if name != "Intercept" and joint is None:
             out[:, c] = model.priors[f"beta[{name}]"].draw(rng, size)
     if "Intercept" in coefs:
         where = coefs.index("Intercept")

@@ -18,6 +18,7 @@ from bayeslmm.errors import PriorError, nearest
 from bayeslmm.priors.base import Prior, tidy
 from bayeslmm.priors.flat import Flat
 from bayeslmm.priors.half_student_t import HalfStudentT
+from bayeslmm.priors.joint import JointPrior
 from bayeslmm.priors.lkj import LKJ
 from bayeslmm.priors.normal import Normal
 from bayeslmm.priors.on_variance import OnVariance
@@ -126,6 +127,9 @@ def _parsed(user: UserPriors) -> dict[str, Prior]:
 
 def _beta(given: dict[str, Prior], slots: Slots, used: set[str]) -> dict[str, Prior]:
     out: dict[str, Prior] = {}
+    joint = given.get("beta")
+    if isinstance(joint, JointPrior):
+        return _joint(given, joint, slots, used)
     if "Intercept" in slots.coefs:
         out |= _intercept(given, slots, used)
     for coef, scale in zip(slots.coefs, slots.x_scale, strict=True):
@@ -133,6 +137,25 @@ def _beta(given: dict[str, Prior], slots: Slots, used: set[str]) -> dict[str, Pr
             default = Normal(0.0, tidy(slots.slope / scale))
             out[f"beta[{coef}]"] = _take(given, (f"beta[{coef}]", "beta"), default, -np.inf, used)
     return out
+
+
+def _joint(
+    given: dict[str, Prior], joint: JointPrior, slots: Slots, used: set[str]
+) -> dict[str, Prior]:
+    """One prior for all slopes; the intercept has its own."""
+    slopes = [coef for coef in slots.coefs if coef != "Intercept"]
+    if not slopes:
+        raise PriorError(f"Prior {joint.name!r} is over slopes, and the model has none")
+    single = [f"beta[{coef}]" for coef in slopes if f"beta[{coef}]" in given]
+    if single:
+        raise PriorError(
+            f"{single[0]!r} has a prior of its own beside {joint.name!r} over all slopes",
+            hint="Give one of them",
+        )
+    used.add("beta")
+    rest = {key: prior for key, prior in given.items() if key != "beta"}
+    own = _intercept(rest, slots, used) if "Intercept" in slots.coefs else {}
+    return own | {"beta": joint}
 
 
 def _intercept(given: dict[str, Prior], slots: Slots, used: set[str]) -> dict[str, Prior]:
@@ -203,6 +226,10 @@ def _on_variance(prior: Prior, key: str) -> Prior:
 
 
 def _supported(prior: Prior, key: str, lower: float, upper: float = np.inf) -> Prior:
+    if isinstance(prior, JointPrior):
+        raise PriorError(
+            f"Prior {prior.name!r} is over all slopes, and {key!r} isn't", allowed="beta"
+        )
     if np.isfinite(upper) and not prior.within(lower, upper):
         raise PriorError(
             f"Prior {key!r} is over numbers between {lower:g} and {upper:g}, and the support of "

@@ -7,6 +7,7 @@ from dataclasses import fields
 
 from bayeslmm.errors import PriorError, nearest
 from bayeslmm.priors.base import Prior
+from bayeslmm.priors.beta import Beta
 from bayeslmm.priors.cauchy import Cauchy
 from bayeslmm.priors.exponential import Exponential
 from bayeslmm.priors.flat import Flat
@@ -14,10 +15,13 @@ from bayeslmm.priors.gamma import Gamma
 from bayeslmm.priors.half_cauchy import HalfCauchy
 from bayeslmm.priors.half_normal import HalfNormal
 from bayeslmm.priors.half_student_t import HalfStudentT
+from bayeslmm.priors.horseshoe import Horseshoe
 from bayeslmm.priors.inverse_gamma import InverseGamma
+from bayeslmm.priors.laplace import Laplace
 from bayeslmm.priors.lkj import LKJ
 from bayeslmm.priors.lognormal import LogNormal
 from bayeslmm.priors.normal import Normal
+from bayeslmm.priors.r2d2 import R2D2
 from bayeslmm.priors.student_t import StudentT
 from bayeslmm.priors.uniform import Uniform
 
@@ -27,6 +31,7 @@ PRIORS: dict[str, type[Prior]] = {
         Normal,
         StudentT,
         Cauchy,
+        Laplace,
         Flat,
         HalfNormal,
         HalfStudentT,
@@ -36,7 +41,10 @@ PRIORS: dict[str, type[Prior]] = {
         InverseGamma,
         LogNormal,
         Uniform,
+        Beta,
         LKJ,
+        Horseshoe,
+        R2D2,
     )
 }
 

@@ -11,7 +11,10 @@ from bayeslmm.families import LINKS
 from bayeslmm.model import Model
 from bayeslmm.model.effects import EFFECTS
 from bayeslmm.model.names import effect_parameters, group_names
+from bayeslmm.model.units import joint_units
+from bayeslmm.priors import JointPrior
 
+PARTS = {"horseshoe": ("z", "local", "global", "slab"), "r2d2": ("z", "R2", "phi")}
 Values = Mapping[str, np.ndarray]
 
 
@@ -61,6 +64,14 @@ def predictor_density(model: Model, values: Values) -> float:
         if key == "Intercept_centred":
             means = model.design.X[:, list(model.columns)].mean(axis=0)
             total += float(prior.log_density(means @ beta))
+        elif isinstance(prior, JointPrior):
+            drawn = {n: np.asarray(values[f"slope_effect_{n}"])[None] for n in PARTS[prior.name]}
+            total += float(prior.joint_log_density(drawn)[0])
+            sigma = values.get("sigma") if prior.name == "r2d2" else None
+            unit = joint_units(model, None if sigma is None else np.asarray(sigma)[None])
+            slopes = (drawn["z"] * prior.scales(drawn, unit))[0]
+            where = [i for i, c in enumerate(coefs) if c != "Intercept"]
+            np.testing.assert_allclose(beta[where], slopes, rtol=1e-9)
         elif key == "Intercept" or key.startswith("beta["):
             name = key if key == "Intercept" else key[5:-1]
             total += float(prior.log_density(beta[coefs.index(name)]))

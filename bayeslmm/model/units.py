@@ -1,0 +1,48 @@
+"""Coefficients of middle size: what priors and samplers measure coefficients in."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bayeslmm.model.types import Model
+
+Floats = NDArray[np.float64]
+
+
+def coefficient_units(model: Model) -> Floats:
+    """For each fixed column the coefficient that moves the predictor by about its own spread.
+
+    That is sd(y)/sd(x) on an identity link and 1/sd(x) on others: whatever the units of
+    covariate and response are, a step of one in these is of middle size.
+    """
+    X = model.design.X[:, list(model.columns)]
+    return np.asarray(response_unit(model) / column_scales(X))
+
+
+def response_unit(model: Model) -> float:
+    """sd(y) on an identity link, 1 on others."""
+    if model.link.name != "identity" or model.family.categorical or model.prefix:
+        return 1.0
+    return float(model.family.linear(model.design.y).std()) or 1.0
+
+
+def column_scales(X: Floats) -> Floats:
+    """Standard deviation of each column, 1 for a constant one."""
+    sd, size = X.std(axis=0), np.abs(X).max(axis=0, initial=0.0)
+    return np.asarray(np.where(sd > 1e-12 * size, sd, 1.0))
+
+
+def joint_units(model: Model, sigma: Floats | None) -> Floats:
+    """For the slopes of a joint prior that knows sigma: sigma/sd(x), else `coefficient_units`.
+
+    Parameters
+    ----------
+    model : Model
+    sigma : ndarray, shape (S,), or None
+    """
+    slopes = [i for i, c in enumerate(model.columns) if model.design.coefs[c] != "Intercept"]
+    if sigma is None:
+        return coefficient_units(model)[slopes]
+    scales = column_scales(model.design.X[:, list(model.columns)])[slopes]
+    return np.asarray(np.asarray(sigma)[..., None] / scales)
