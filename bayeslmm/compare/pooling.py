@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from bayeslmm.design import aliasing
 from bayeslmm.engines.given import given_variances
+from bayeslmm.errors import MethodError
 from bayeslmm.gaussian.equations import equations
 from bayeslmm.gaussian.posterior import covariance
 from bayeslmm.gaussian.variances import Variances, lambdas_from_covariances
@@ -30,7 +31,19 @@ Rows = NDArray[np.intp]
 
 
 def no_pooling(model: Model, index: int) -> Floats:
-    """Least squares of each level's rows alone, shape (J, k); NaN where they can't tell."""
+    """Least squares of each level's rows alone, shape (J, k); NaN where they can't tell.
+
+    Raises
+    ------
+    MethodError
+        A response that isn't Gaussian on the identity link.
+    """
+    if model.family.name != "gaussian" or model.link.name != "identity":
+        raise MethodError(
+            "Estimates without pooling are least squares, which need a Gaussian response on the "
+            f"identity link, not {model.family.name} on {model.link.name}",
+            hint="plot_ranef shows the effects of any fit",
+        )
     block = model.design.blocks[index]
     y = model.design.y - model.design.offset
     out = np.full((block.n_levels, block.n_coefs), np.nan)

@@ -13,7 +13,7 @@ from bayeslmm.engines.recover import check_memory, recovered
 from bayeslmm.engines.sampling import check_sampling, run, sampler_of, statistics
 from bayeslmm.errors import MethodError
 from bayeslmm.fit.tree import FitValues, tree_of
-from bayeslmm.graph import collapsed, hierarchical
+from bayeslmm.graph import built, choose, collapsed
 from bayeslmm.model import Model
 from bayeslmm.model.names import contract_names, group_names
 
@@ -70,9 +70,11 @@ class Nuts(Engine):
         name = sampler_of(sampler)
         check_sampling(tune, target_accept, options)
         check_memory(memory)
-        built = _collapsed(model, parametrisation) if marginal else None
+        chosen = {} if marginal else choose(model, parametrisation)
         tree = run(
-            built or hierarchical(model, parametrisation),
+            _collapsed(model, parametrisation)
+            if marginal
+            else built(model, chosen, parametrisation),
             sampler=name, draws=draws, tune=tune, chains=chains, seed=seed,
             target_accept=target_accept, progress=progress, options=options,
         )  # fmt: skip
@@ -82,7 +84,8 @@ class Nuts(Engine):
             remedy = "use method='exact' or marginal=True where they serve"
             scalars, said = findings(posterior, stats, remedy)
             whole = tree_of(model, posterior=posterior, sample_stats=stats)
-            return FitValues(self.name, whole, scalars, (f"Sampled by {name}.", *said))
+            drawn = [choice.text for choice in chosen.values()]
+            return FitValues(self.name, whole, scalars, (f"Sampled by {name}.", *drawn, *said))
         out, notes = recovered(model, tree, seed, memory)
         posterior = out["posterior"].to_dataset()
         posterior = posterior[[n for n in contract_names(model) if n in posterior]]
@@ -102,10 +105,10 @@ def _collapsed(model: Model, parametrisation: str | Mapping[str, str]) -> Any:
             "parametrisation= says how effects are sampled, and marginal=True samples none",
             hint="Leave one of the two out",
         )
-    built = collapsed(model)
-    if not built.free_RVs:
+    out = collapsed(model)
+    if not out.free_RVs:
         raise MethodError(
             "marginal=True leaves nothing to sample: the model has no variance parameter",
             hint="method='exact' draws beta without a chain",
         )
-    return built
+    return out

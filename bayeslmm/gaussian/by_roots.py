@@ -24,7 +24,7 @@ from bayeslmm.linalg.integrated_crossed import several_factors
 Floats = NDArray[np.float64]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class ByRoots:
     """The marginal log likelihood over a vector of numbers, with its gradient.
 
@@ -39,6 +39,9 @@ class ByRoots:
     """
 
     target: Target
+
+    def __repr__(self) -> str:
+        return f"ByRoots({self.target.model.design.formula})"  # it stands in printed graphs
 
     @property
     def equations(self) -> Equations:

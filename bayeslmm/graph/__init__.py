@@ -1,6 +1,7 @@
 """Model to pm.Model."""
 
 from bayeslmm.graph.collapsed import collapsed, marginal_loglik
-from bayeslmm.graph.hierarchical import hierarchical
+from bayeslmm.graph.hierarchical import built, hierarchical
+from bayeslmm.graph.parametrisation import choose
 
-__all__ = ["collapsed", "hierarchical", "marginal_loglik"]
+__all__ = ["built", "choose", "collapsed", "hierarchical", "marginal_loglik"]

@@ -39,9 +39,19 @@ def hierarchical(
         standard deviations, correlations, effects and the family's parameters; deterministics
         under the names of a fit's tree. Data in ``pm.Data``, dims and coords on everything.
     """
+    return built(model, choose(model, parametrisation), parametrisation, likelihood=likelihood)
+
+
+def built(
+    model: Model,
+    chosen: Mapping[str, Choice],
+    parametrisation: str | Mapping[str, str] = "auto",
+    *,
+    likelihood: bool = True,
+) -> Any:
+    """The `pm.Model` with effects drawn as was chosen, for who wants to know the choice."""
     import pymc as pm
 
-    chosen = choose(model, parametrisation)
     with pm.Model(coords=_coords(model)) as out:
         eta = _categories(model, chosen) if _unordered(model) else predictor(model, chosen)
         if not likelihood:

@@ -20,6 +20,7 @@ from bayeslmm.gaussian.by_roots import ByRoots
 def operation() -> type[Any]:
     """The class of the operation, made when PyTensor is first needed."""
     import pytensor.tensor as pt
+    from pytensor.gradient import DisconnectedType, grad_not_implemented
     from pytensor.graph.basic import Apply
     from pytensor.graph.op import Op
 
@@ -44,6 +45,9 @@ def operation() -> type[Any]:
             return [(), shapes[0]]
 
         def pullback(self, inputs: Any, outputs: Any, cotangents: Any) -> list[Any]:
+            if not isinstance(cotangents[1].type, DisconnectedType):
+                why = "second derivatives of the marginal likelihood are not available"
+                return [grad_not_implemented(self, 0, inputs[0], why)]
             return [cotangents[0] * outputs[1]]
 
         def __reduce__(self) -> Any:

@@ -144,7 +144,7 @@ def _resolve(
     prefix: str = "",
 ) -> Model:
     """A predictor with its priors, and what can be seen in it before any fit."""
-    _check_random(spec, design)
+    _check_random(spec, design, categorical=family.categorical == "unordered")
     alias = aliasing(design.X, design.coefs)
     fixed, random = extents(design)
     coefs = _coefs(design, family, prefix)
@@ -165,7 +165,11 @@ def _resolve(
         *_rank_findings(alias.aliased),
     )
     notes = tuple(_say(findings))
-    return Model(spec, design, family, priors, alias, link, findings, notes, dict(dpars), prefix)
+    unit = response.spread if response is not None and link.name == "identity" else 1.0
+    return Model(
+        spec, design, family, priors, alias, link, findings, notes, dict(dpars), prefix,
+        unit=unit if unit > 0 and not family.categorical else 1.0,
+    )  # fmt: skip
 
 
 def _priors(given: Priors, slots: Slots, prefix: str) -> dict[str, Prior]:
@@ -192,11 +196,13 @@ def _correlated(design: Design) -> frozenset[str]:
     )
 
 
-def _check_random(spec: Specification, design: Design) -> None:
+def _check_random(spec: Specification, design: Design, *, categorical: bool) -> None:
     groups = {b.group: b for b in design.blocks}
     for group, kind in spec.random.items():
         if group not in groups:
             raise ModelError(f"random= names no grouping factor {group!r}", allowed=list(groups))
+        if kind != "normal" and categorical:
+            raise ModelError("random= isn't available for unordered categories")
         if kind not in ("normal", *EFFECTS):
             raise ModelError(
                 f"Unknown distribution {kind!r} of random effects",

@@ -129,6 +129,9 @@ class Model:
         Everything that was said while the model was made.
     dpars : dict of str to Model
         Predictors of further parameters of the family, each with a `prefix` to its names.
+    unit : float
+        About how much the linear predictor varies: sd(y) on an identity link, else 1. It stays
+        when the response is replaced, as the priors' numbers do.
     prefix : str
         What the names of this predictor's parameters begin with; empty for the response's own.
     """
@@ -143,6 +146,7 @@ class Model:
     notes: tuple[str, ...] = ()
     dpars: Mapping[str, Model] = field(default_factory=dict)
     prefix: str = ""
+    unit: float = 1.0
 
     @cached_property
     def terms(self) -> tuple[Term, ...]:

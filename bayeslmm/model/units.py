@@ -17,14 +17,7 @@ def coefficient_units(model: Model) -> Floats:
     covariate and response are, a step of one in these is of middle size.
     """
     X = model.design.X[:, list(model.columns)]
-    return np.asarray(response_unit(model) / column_scales(X))
-
-
-def response_unit(model: Model) -> float:
-    """sd(y) on an identity link, 1 on others."""
-    if model.link.name != "identity" or model.family.categorical or model.prefix:
-        return 1.0
-    return float(model.family.linear(model.design.y).std()) or 1.0
+    return np.asarray(model.unit / column_scales(X))
 
 
 def column_scales(X: Floats) -> Floats:

@@ -15,6 +15,7 @@ from bayeslmm.fit.tree import SAMPLE
 from bayeslmm.model.effects import EFFECTS
 from bayeslmm.model.names import GroupNames, effect_parameters, group_names
 from bayeslmm.predict.random import ranef_draws
+from bayeslmm.predict.simulate import lower_roots
 
 Floats = NDArray[np.float64]
 Blocks = Sequence[RandomBlock | None]
@@ -80,17 +81,21 @@ def _fresh(
 ) -> Floats:
     """Effects of levels from the population, shape (C, D, rows, k), one for each row."""
     shape = (part.draws.sizes["chain"], part.draws.sizes["draw"])
-    root = _roots(_group_covariance(part.draws, tree, g, shape))
+    root = lower_roots(_group_covariance(part.draws, tree, g, shape))
     kind = part.model.random.get(g.group, "normal")
     if kind == "normal":
         z = rng.standard_normal((*shape, len(codes), len(g.coefs)))
         return np.einsum("cdab,cdnb->cdna", root, z)
-    names = effect_parameters(part.model, g)
     values = {
         name.removesuffix(f"_{g.label}"): part.draws[name].transpose(*SAMPLE, ...).values
-        for name in names
+        for name in effect_parameters(part.model, g)
     }
-    return EFFECTS[kind].draw(rng, root, values, len(codes))
+    draw, count = EFFECTS[kind].draw, len(codes)
+    every = [
+        draw(rng, root[place], {n: v[place] for n, v in values.items()}, count)
+        for place in np.ndindex(*shape)
+    ]
+    return np.array(every).reshape(*shape, count, len(g.coefs))
 
 
 def _group_covariance(
@@ -103,8 +108,3 @@ def _group_covariance(
         return covariance_of(sd, np.empty((*shape, 0)), g)
     source = drawn if g.cor in drawn else tree["estimate"].dataset
     return covariance_of(sd, np.broadcast_to(source[g.cor].values, (*shape, len(g.pairs))), g)
-
-
-def _roots(covariance: Floats) -> Floats:
-    values, vectors = np.linalg.eigh(covariance)
-    return np.asarray(vectors * np.sqrt(np.clip(values, 0.0, None))[..., None, :])

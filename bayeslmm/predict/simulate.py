@@ -117,7 +117,7 @@ def draw_effects(model: Model, g: GroupNames, values: Values, rng: np.random.Gen
     kind = model.random.get(g.group, "normal")
     sd = values[g.sd]
     cor = values[g.cor] if g.pairs else np.empty((*sd.shape[:-1], 0))
-    root = _roots(covariance_of(sd, cor, g))
+    root = lower_roots(covariance_of(sd, cor, g))
     levels, k = len(g.levels), len(g.coefs)
     if kind == "normal":
         z = rng.standard_normal((*sd.shape[:-1], levels, k))
@@ -130,7 +130,7 @@ def draw_effects(model: Model, g: GroupNames, values: Values, rng: np.random.Gen
     return out
 
 
-def _roots(covariance: Floats) -> Floats:
+def lower_roots(covariance: Floats) -> Floats:
     """Lower triangular roots, of singular matrices too."""
     values, vectors = np.linalg.eigh(covariance)
     half = vectors * np.sqrt(np.clip(values, 0.0, None))[..., None, :]

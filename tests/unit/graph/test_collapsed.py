@@ -9,6 +9,7 @@ import numpy as np
 import pymc as pm
 import pytest
 from pytensor.compile.mode import Mode
+from pytensor.gradient import NullTypeGradError
 from scipy import stats
 
 from bayeslmm.errors import MethodError
@@ -157,6 +158,12 @@ def test_it_is_a_term_of_somebodys_own_model():
     back = {k: {**point, k: v - 1e-6} for k, v in point.items() if v.ndim == 0}
     differences = [(value(moved[k]) - value(back[k])) / 2e-6 for k in moved]
     assert gradient(point)[:3] == pytest.approx(np.array(differences), rel=1e-5)
+
+
+def test_second_derivatives_are_refused_not_wrong():
+    built = collapsed(build("y ~ x + (1 | g)"))
+    with pytest.raises(NullTypeGradError, match="second derivatives"):
+        built.compile_fn(built.d2logp(), mode=PLAIN)
 
 
 @pytest.mark.parametrize(

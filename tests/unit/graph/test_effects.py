@@ -154,6 +154,7 @@ def _sampled(data: pd.DataFrame, kind: str) -> Any:
     return tree["posterior"]
 
 
+@pytest.mark.slow
 def test_what_was_simulated_comes_back() -> None:
     """Posteriors of the extra parameters lie about the truth, and away from the normal."""
     found = _sampled(_two_clusters(), "mixture")

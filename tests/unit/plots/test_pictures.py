@@ -23,7 +23,10 @@ def lines(ax: Any) -> dict[str, Any]:
     return {line.get_label(): line for line in ax.get_lines()}
 
 
-@pytest.mark.parametrize("name", bl.list_models())
+GAUSSIAN = [n for n in bl.list_models() if n not in ("cbpp", "epil", "grouseticks")]
+
+
+@pytest.mark.parametrize("name", GAUSSIAN)
 def test_every_gallery_model_can_be_drawn(name: str) -> None:
     """All factors, all three pictures, drawn to the end, without a word from matplotlib."""
     model = bl.load_model(name)

@@ -64,7 +64,11 @@ def test_every_parameter_has_its_prior() -> None:
 
 def test_families_effects_and_further_predictors() -> None:
     data = frame()
-    priors = {"sigma_beta": "normal(0, 1)", "sigma_Intercept": "normal(-1, 0.5)"}
+    priors = {
+        "sigma_beta": "normal(0, 1)",
+        "sigma_Intercept": "normal(-1, 0.5)",
+        "share_g": "uniform(0, 1)",
+    }
     model = bl.Model(
         "y ~ x + (1 | g)", data, family="student_t", dpar={"sigma": "~ x"}, priors=priors,
         random={"g": "mixture"},
@@ -83,6 +87,18 @@ def test_families_effects_and_further_predictors() -> None:
     least = stats.norm(1, 2)  # of two independent ones: P(min > t) = P(X > t)²
     assert stats.kstest(lower, lambda t: 1 - least.sf(t) ** 2).pvalue > LEVEL
     assert stats.kstest(upper, lambda t: least.cdf(t) ** 2).pvalue > LEVEL
+
+
+def test_slopes_with_a_joint_prior() -> None:
+    """One slope under R2D2: beta sd(x) / sigma = z sqrt(R²/(1 - R²)), R² a beta number."""
+    data = frame()
+    model = bl.Model("y ~ x", data, priors={"beta": "r2d2(0.4, 5)", "sigma": "half_normal(2)"})
+    prior = model.prior_predictive(DRAWS, seed=1)["prior"].dataset.isel(chain=0)
+    found = prior["beta"].sel(coef="x") * data["x"].std(ddof=0) / prior["sigma"]
+    rng = np.random.default_rng(2)
+    odds = stats.betaprime(2, 3).rvs(DRAWS, random_state=rng)
+    expected = rng.standard_normal(DRAWS) * np.sqrt(odds)
+    assert stats.ks_2samp(found, expected).pvalue > LEVEL
 
 
 def test_one_variance_is_one_number() -> None:
