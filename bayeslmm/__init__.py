@@ -12,7 +12,22 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from bayeslmm import errors as errors
     from bayeslmm import priors as priors
-    from bayeslmm.api import Fit, Model, calibrate, load_fit, marginal_loglik, recover
+    from bayeslmm.api import (
+        Fit,
+        Model,
+        blp,
+        calibrate,
+        compare_designs,
+        design_criteria,
+        estimable_functions,
+        is_estimable,
+        load_fit,
+        marginal_loglik,
+        oneway,
+        optimal_design,
+        recover,
+        relationship,
+    )
     from bayeslmm.compare import compare_fits, shrinkage
     from bayeslmm.gallery import list_models, load_dataset, load_model
     from bayeslmm.plots import (
@@ -26,10 +41,18 @@ if TYPE_CHECKING:
 _HOME = {
     "Fit": "bayeslmm.api",
     "Model": "bayeslmm.api",
+    "blp": "bayeslmm.api",
     "calibrate": "bayeslmm.api",
+    "compare_designs": "bayeslmm.api",
+    "design_criteria": "bayeslmm.api",
+    "estimable_functions": "bayeslmm.api",
+    "is_estimable": "bayeslmm.api",
     "load_fit": "bayeslmm.api",
     "marginal_loglik": "bayeslmm.api",
+    "oneway": "bayeslmm.api",
+    "optimal_design": "bayeslmm.api",
     "recover": "bayeslmm.api",
+    "relationship": "bayeslmm.api",
     "compare_fits": "bayeslmm.compare",
     "shrinkage": "bayeslmm.compare",
     "list_models": "bayeslmm.gallery",
@@ -46,14 +69,21 @@ _ROOMS = ("errors", "priors")
 __all__ = [
     "Fit",
     "Model",
+    "blp",
     "calibrate",
+    "compare_designs",
     "compare_fits",
+    "design_criteria",
     "errors",
+    "estimable_functions",
+    "is_estimable",
     "list_models",
     "load_dataset",
     "load_fit",
     "load_model",
     "marginal_loglik",
+    "oneway",
+    "optimal_design",
     "plot_calibration",
     "plot_fitted",
     "plot_prior_predictive",
@@ -61,6 +91,7 @@ __all__ = [
     "plot_shrinkage",
     "priors",
     "recover",
+    "relationship",
     "shrinkage",
 ]
 

@@ -289,8 +289,28 @@ INPUTS = [
     ),
     bad("family of no kind", ModelError, "Unknown family")(lambda _: model(family=["gaussian"])),
     bad("unknown link", ModelError, "no link 'logit'", "identity")(lambda _: model(link="logit")),
-    bad("residual=", ModelError, "residual=", "not available")(
+    bad("unknown structure of residuals", ModelError, "ar2()", "ar1", "varpower")(
+        lambda _: model(residual="ar2(x | g)")
+    ),
+    bad("residuals of uneven times", DataError, "'x'", "no common spacing", "car1")(
         lambda _: model(residual="ar1(x | g)")
+    ),
+    bad("residuals at one place twice", DataError, "rows 0, 1", "one place", "a:b")(
+        lambda _: model(residual="us(one | g)")
+    ),
+    bad("residuals of counts", ModelError, "residual=", "poisson")(
+        lambda _: model(
+            "n ~ x", changed(n=1 + np.arange(24) % 3), family="poisson", residual="ar1(h | g)"
+        )
+    ),
+    bad("residuals that run", FormulaError, "two underscores")(
+        lambda _: model(residual="ar1(__import__('os').system('true') | g)")
+    ),
+    bad("residual matrix of another size", DataError, "residual", "6", "24 rows")(
+        lambda _: model(residual=np.eye(6))
+    ),
+    bad("variances beside known_sd", ModelError, "known_sd", "varpower")(
+        lambda _: model(residual="varpower(w)", known_sd="s")
     ),
     bad("random= of no factor", ModelError, "random=", "'nobody'", "Allowed: g")(
         lambda _: model(random={"nobody": "student_t"})
@@ -321,8 +341,14 @@ INPUTS = [
     bad("half a trial", DataError, "Trials", "whole", "row")(
         lambda _: model(family="binomial", trials="w")
     ),
-    bad("relationship=", ModelError, "relationship=")(
-        lambda _: model(relationship={"g": np.eye(6)})
+    bad("relationship of no factor", ModelError, "relationship=", "'gg'", "Allowed: g")(
+        lambda _: model(relationship={"gg": np.eye(6)})
+    ),
+    bad("relationship of another size", DataError, "5 levels", "Say its levels")(
+        lambda _: model(relationship={"g": np.eye(5)})
+    ),
+    bad("singular relationship", DataError, "not positive definite", "ridge")(
+        lambda _: model(relationship={"g": np.ones((6, 6))})
     ),
     bad("trials=", ModelError, "takes no trials", "binomial")(lambda _: model(trials="w")),
 ]

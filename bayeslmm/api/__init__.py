@@ -1,7 +1,31 @@
 """The Model and the Fit that users hold, and what works on them."""
 
+from bayeslmm.api.designs import DesignCriteria, compare_designs, design_criteria
+from bayeslmm.api.estimable import estimable_functions, is_estimable
 from bayeslmm.api.fit import Fit, load_fit
 from bayeslmm.api.model import Model
+from bayeslmm.api.optimal import OptimalDesign, optimal_design
+from bayeslmm.api.prediction import LinearPrediction, blp
+from bayeslmm.api.sums_of_squares import oneway
 from bayeslmm.api.work import calibrate, marginal_loglik, recover
+from bayeslmm.model import relationship
 
-__all__ = ["Fit", "Model", "calibrate", "load_fit", "marginal_loglik", "recover"]
+__all__ = [
+    "DesignCriteria",
+    "Fit",
+    "LinearPrediction",
+    "Model",
+    "OptimalDesign",
+    "blp",
+    "calibrate",
+    "compare_designs",
+    "design_criteria",
+    "estimable_functions",
+    "is_estimable",
+    "load_fit",
+    "marginal_loglik",
+    "oneway",
+    "optimal_design",
+    "recover",
+    "relationship",
+]

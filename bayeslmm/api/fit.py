@@ -11,9 +11,11 @@ import xarray as xr
 
 from bayeslmm import fit as fitting
 from bayeslmm.api.show import Summary, summarise
+from bayeslmm.diagnostics.leverage import leverage
 from bayeslmm.errors import FitError
 from bayeslmm.fit import FitValues
 from bayeslmm.fit.contrasts import contrast, vcov
+from bayeslmm.fit.path import path
 from bayeslmm.model import Model as Resolved
 from bayeslmm.predict import draw_ranef, predict
 
@@ -115,15 +117,42 @@ class Fit:
         """Covariance matrix of the fixed effects, coef x coef."""
         return vcov(self._model, self.tree)
 
-    def contrast(self, weights: Mapping[str, float]) -> pd.DataFrame:
+    def contrast(
+        self, weights: Mapping[str, float], *, against: float | None = None
+    ) -> pd.DataFrame:
         """A linear function of the fixed effects, ``{"Days": 1}``: one row of the four numbers.
+
+        Parameters
+        ----------
+        weights : mapping of str to float
+            Over the columns of X; aliased ones too, where the function is estimable.
+        against : float, optional
+            Tests it against this number: adds ``statistic, df, p_value`` (Wald's z, df infinite;
+            in a linear model by REML the exact t, whose interval the row then has), or to a
+            Bayesian fit ``probability_above``.
 
         Raises
         ------
         ColumnError
             A coefficient that the model doesn't have.
+        IdentifiabilityError
+            A function that is not estimable, where coefficients are flat.
         """
-        return contrast(self._model, self.tree, weights)
+        return contrast(self._model, self.tree, weights, against, self.method)
+
+    def leverage(self) -> pd.Series[float]:
+        """How much each fitted value, random effects in it, moves with its own observation.
+
+        The diagonal of the matrix that takes y to the fitted values at the estimated variances;
+        for ``ml``, ``reml`` and ``anova``. Without random terms the leverages sum to the rank of
+        X, with them to the effective number of parameters.
+
+        Raises
+        ------
+        FitError
+            Another method; residuals that correlate across the levels of a factor.
+        """
+        return leverage(self._model, self.tree, self.method)
 
     @property
     def sigma(self) -> float:
@@ -176,6 +205,12 @@ class Fit:
     def singular(self) -> bool:
         """Whether a covariance is on its boundary."""
         return bool(self._scalar("singular"))
+
+    @property
+    def path(self) -> pd.DataFrame:
+        """The way of a textbook's algorithm (``algorithm="em"``, ``"alternating"``) beside the
+        default's: ``iteration, algorithm, deviance`` and the parameters."""
+        return path(self.tree)
 
     @property
     def log_evidence(self) -> float:

@@ -17,8 +17,8 @@ from bayeslmm.engines import ENGINES, choose
 from bayeslmm.errors import MethodError, ModelError, check_seed, nearest
 from bayeslmm.fit import FitValues
 from bayeslmm.graph import collapsed, hierarchical
+from bayeslmm.model import Known, Specification, build, read_relationships, square
 from bayeslmm.model import Model as Resolved
-from bayeslmm.model import Specification, build
 from bayeslmm.predict import prior_predictive, simulate
 from bayeslmm.priors import Prior
 
@@ -38,8 +38,14 @@ class Model:
     priors : mapping, str or None
         ``{"beta": "normal(0, 5)", "sd_Subject[Days]": "exponential(0.1)", …}``, or ``"flat"``
         for beta; what is not given has auto-scaled defaults, shown by printing the model.
-    residual, relationship
-        Reserved: residual structures and known relationships are not part of this version.
+    residual : str or array of shape (rows, rows), optional
+        Structure of the residuals, R = S C S: ``"ar1(time | Subject)"``, ``"us(age | Subject)"``,
+        ``"diag(Sex)"`` (a standard deviation per level), ``"varpower(x)"`` and ``"varexp(x)"``
+        (standard deviations that go with a covariate); a correlation and variances are joined by
+        ``+``. A matrix is a known covariance of the table's rows, up to sigma².
+    relationship : mapping of str to matrix, optional
+        Known covariance between the levels of a factor, up to its variance: a DataFrame, or what
+        `bayeslmm.relationship` makes of a dense or sparse covariance or a sparse precision.
     random : mapping of str to str, optional
         Distribution of the effects of a grouping factor: ``{"Subject": "student_t"}`` or
         ``"mixture"`` (of two normals); normal where nothing is said.
@@ -84,12 +90,8 @@ class Model:
         trials: str | ArrayLike | None = None,
         missing: str = "drop",
     ) -> None:
-        for name, value in {"residual": residual, "relationship": relationship}.items():
-            if value is not None:
-                raise ModelError(
-                    f"{name}= is not available in this version",
-                    hint="Independent residuals and independent levels are",
-                )
+        matrix = None if residual is None or isinstance(residual, str) else square(residual)
+        known = Known(matrix, read_relationships(relationship))
         spec = Specification(
             formula,
             family,
@@ -98,9 +100,10 @@ class Model:
             missing,
             random=_texts("random", random),
             dpar=_texts("dpar", dpar),
+            residual=residual if isinstance(residual, str) else None,
         )
         given = {"weights": weights, "offset": offset, "known_sd": known_sd, "trials": trials}
-        self._inner = build(spec, data, given)
+        self._inner = build(spec, data, given, known)
 
     @property
     def resolved(self) -> Resolved:
@@ -135,7 +138,7 @@ class Model:
 
         Parameters
         ----------
-        method : {"auto", "exact", "reml", "ml", "conjugate", "nuts"}
+        method : {"auto", "exact", "reml", "ml", "anova", "conjugate", "nuts"}
             ``"auto"`` takes the first willing one of exact and nuts, and notes why.
         seed : int, optional
             For methods that draw; the same seed gives the same draws.
@@ -143,8 +146,10 @@ class Model:
             Draws a chain, and chains (labels only where draws are independent).
         options : Any
             ``exact``: memory, the GiB that draws of u may take; past it the tree keeps their
-            means and covariances, whose intervals are normal ones. ``conjugate``: variances
-            (another fit or a dict), kappa, sigma2_prior. ``nuts``: sampler, tune,
+            means and covariances, whose intervals are normal ones. ``ml``, ``reml``: algorithm,
+            ``"em"`` or ``"alternating"`` for a textbook's, with iterations, tolerance, trace;
+            `Fit.path` shows its way. ``conjugate``: variances (another fit or a dict), kappa,
+            sigma2_prior. ``nuts``: sampler, tune,
             target_accept, parametrisation, progress.
 
         Raises

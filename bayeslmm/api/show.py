@@ -15,6 +15,7 @@ from bayeslmm.model import Model
 CAPTIONS = {
     "ml": "Maximum likelihood",
     "reml": "Restricted maximum likelihood (REML)",
+    "anova": "Method of moments (ANOVA, Henderson's method 3)",
     "conjugate": "Closed-form posterior at given variances",
     "exact": "Exact posterior (no Markov chain)",
     "nuts": "Posterior by NUTS",

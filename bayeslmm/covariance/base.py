@@ -8,6 +8,8 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from bayeslmm.covariance.correlation import Parameter
+
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
@@ -23,25 +25,34 @@ class Scales:
     sd : ndarray, shape (S, k)
         Standard deviations.
     log_jacobian : ndarray, shape (S,)
-        log |d(free sds, correlations) / d psi|.
+        log |d(free sds, correlations or pattern's numbers) / d psi|.
+    values : ndarray, shape (S, d)
+        Natural values of the pattern's numbers, where it has some.
     """
 
     cholesky: Floats
     sd: Floats
     log_jacobian: Floats
+    values: Floats | None = None
 
 
 class Structure:
     """One way in which k coefficients of a level co-vary. Subclasses are stateless.
 
-    Two coordinate systems. `theta` enters the relative factor Lambda linearly and may be
-    zero or on a bound: for estimation. `psi` is unconstrained (log sd, atanh of canonical
-    partial correlations): for posteriors. Both have `n_parameters(k)` numbers, and every
-    array has a leading batch axis S.
+    Two coordinate systems. `theta` enters the relative factor Lambda (linearly where the
+    structure is `linear`) and may be zero or on a bound: for estimation. `psi` is unconstrained
+    (log sd, atanh of canonical partial correlations): for posteriors. Both have
+    `n_parameters(k)` numbers, and every array has a leading batch axis S.
     """
 
     name: ClassVar[str] = ""
     correlated: ClassVar[bool] = False
+    linear: ClassVar[bool] = True
+
+    @property
+    def parameters(self) -> tuple[Parameter, ...]:
+        """Numbers beside standard deviations and free correlations."""
+        return ()
 
     def n_parameters(self, k: int) -> int:
         """How many free parameters k coefficients have."""
@@ -91,6 +102,10 @@ class Structure:
     def scales(self, psi: Floats, k: int) -> Scales:
         """Covariance and log Jacobian at psi, shape (S, n_parameters)."""
         raise NotImplementedError
+
+    def natural(self, theta: Floats, k: int) -> Floats:
+        """Values of `parameters` at theta, shape (S, len(parameters))."""
+        return np.empty((len(theta), 0))
 
     def psi(self, covariance: Floats) -> Floats:
         """The psi, shape (n_parameters,), of a positive definite covariance, shape (k, k)."""

@@ -1,18 +1,29 @@
 """Formula and table to numbers: what a design learns, and how new rows go through it."""
 
 from bayeslmm.design.design import Design, Schema
+from bayeslmm.design.estimability import estimable_basis, is_estimable, why_not
+from bayeslmm.design.groups import learn_group
 from bayeslmm.design.learn import Categories, learn
+from bayeslmm.design.normal import Columns
+from bayeslmm.design.places import LearntPlaces, learn_places
 from bayeslmm.design.rank import Aliasing, aliasing
 from bayeslmm.design.types import Part, RandomBlock, Rows
 
 __all__ = [
     "Aliasing",
     "Categories",
+    "Columns",
     "Design",
+    "LearntPlaces",
     "Part",
     "RandomBlock",
     "Rows",
     "Schema",
     "aliasing",
+    "estimable_basis",
+    "is_estimable",
     "learn",
+    "learn_group",
+    "learn_places",
+    "why_not",
 ]

@@ -5,17 +5,21 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bayeslmm.design.coding import LearntTerms
-from bayeslmm.design.groups import Codes, LearntGroup, learn_group
+from bayeslmm.design.groups import Codes, LearntGroup, group_of_levels, learn_group
 from bayeslmm.design.normal import Columns
+from bayeslmm.design.places import Kind, LearntPlaces, learn_places, placed_columns
 from bayeslmm.design.types import Floats, Part, RandomBlock
 from bayeslmm.errors import FormulaError
-from bayeslmm.formula import RandomTerm
+from bayeslmm.formula import ORDERED, POINTS, RandomTerm
 
-Values = Callable[[LearntTerms], Floats]  # the columns of terms for some rows, made once
+Learnt = LearntTerms | LearntPlaces
+Values = Callable[[Learnt], Floats]  # the columns of terms for some rows, made once
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -24,7 +28,7 @@ class LearntBlock:
 
     name: str
     group: LearntGroup
-    terms: tuple[LearntTerms, ...]
+    terms: tuple[Learnt, ...]
     parts: tuple[Part, ...]
 
     def block(self, codes: Codes, values: Values) -> RandomBlock:
@@ -41,7 +45,10 @@ class LearntBlock:
 
 
 def learn_block(
-    terms: Sequence[RandomTerm], columns: Columns, learnt_from: Callable[[str], LearntTerms]
+    terms: Sequence[RandomTerm],
+    columns: Columns,
+    learnt_from: Callable[[str], LearntTerms],
+    levels: NDArray[Any] | None = None,
 ) -> tuple[LearntBlock, Codes]:
     """Merge the random terms on one factor; also the level of each row.
 
@@ -52,19 +59,37 @@ def learn_block(
     FormulaError
         If two of them give one coefficient an effect.
     """
-    learnt = tuple(learnt_from(term.lhs) for term in terms)
+    learnt = tuple(_learn(term, columns, learnt_from) for term in terms)
     _require_distinct(terms, learnt)
     parts: list[Part] = []
     start = 0
     for term, made in zip(terms, learnt, strict=True):
         end = start + len(made.names)
-        parts.append(Part(term.structure, tuple(range(start, end))))
+        parts.append(_part(term, made, tuple(range(start, end))))
         start = end
-    group, codes = learn_group(terms[0].factors, columns)
+    if levels is None:
+        group, codes = learn_group(terms[0].factors, columns)
+    else:
+        group, codes = group_of_levels(terms[0].factors, columns, levels)
     return LearntBlock(terms[0].group, group, learnt, tuple(parts)), codes
 
 
-def _require_distinct(terms: Sequence[RandomTerm], learnt: Sequence[LearntTerms]) -> None:
+def _learn(term: RandomTerm, columns: Columns, learnt_from: Callable[[str], LearntTerms]) -> Learnt:
+    if term.structure in ORDERED + POINTS:
+        kind: Kind = "order" if term.structure in ORDERED else "points"
+        return learn_places(placed_columns(term), columns, kind=kind)
+    return learnt_from(term.lhs)
+
+
+def _part(term: RandomTerm, made: Learnt, columns: tuple[int, ...]) -> Part:
+    options = tuple((o.name, o.value) for o in term.options if isinstance(o.value, bool | float))
+    at: tuple[tuple[float, ...], ...] = ()
+    if isinstance(made, LearntPlaces):
+        at = tuple(tuple(point) for point in made.at.tolist())
+    return Part(term.structure, columns, options, at)
+
+
+def _require_distinct(terms: Sequence[RandomTerm], learnt: Sequence[Learnt]) -> None:
     counts = Counter(name for columns in learnt for name in columns.names)
     twice = [name for name, count in counts.items() if count > 1]
     if twice:

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bayeslmm.design.blocks import LearntBlock
+from bayeslmm.design.blocks import Learnt, LearntBlock
 from bayeslmm.design.coding import LearntTerms
 from bayeslmm.design.columns import first_row, input_numbers, missing_in, normal_columns
 from bayeslmm.design.extras import Extras, named_columns, read_extras
@@ -181,7 +181,7 @@ class Design:
         states = dict(self.schema.states)
 
         @cache
-        def values(terms: LearntTerms) -> Floats:
+        def values(terms: Learnt) -> Floats:
             return terms.values(columns, states)
 
         return Rows(
@@ -193,6 +193,20 @@ class Design:
             extras=inputs,
             index=labels_of(columns.index),
         )
+
+    def further(self, data: object, names: Collection[str], grouping: Collection[str]) -> Columns:
+        """Columns of new rows beside the formula's, in normal form.
+
+        Raises
+        ------
+        ColumnError
+            If one isn't there.
+        DataError
+            For missing values.
+        """
+        raw = take(data, list(names))
+        _require_complete(raw)
+        return normal_columns(raw, list(grouping))
 
     def _chosen(self, groups: Collection[str] | None) -> tuple[LearntBlock, ...]:
         known = {block.name: block for block in self.schema.blocks}

@@ -112,6 +112,27 @@ def learn_group(factors: Sequence[str], columns: Columns) -> tuple[LearntGroup, 
     return LearntGroup(tuple(factors), of_factor, tuple(tables), levels), total
 
 
+def group_of_levels(
+    factors: Sequence[str], columns: Columns, levels: NDArray[Any]
+) -> tuple[LearntGroup, Codes]:
+    """A grouping factor whose levels are given; also the level of each row, (n,).
+
+    Raises
+    ------
+    DataError
+        A factor of several columns.
+    LevelError
+        A row of another level.
+    """
+    if len(factors) > 1:
+        raise DataError(f"A relationship is of one column, not of {':'.join(factors)!r}")
+    codes = codes_of(columns[factors[0]], levels)
+    if (codes < 0).any():
+        hint = "The relationship has to have every level that a row has"
+        raise unseen(factors[0], columns[factors[0]], codes, hint, levels)
+    return LearntGroup(tuple(factors), (levels,), (), levels), codes
+
+
 def _keys(before: Codes, codes: Codes, count: int) -> Codes:
     """One number for a pair of codes, -1 where either is new."""
     return np.where((before < 0) | (codes < 0), -1, before * count + codes)

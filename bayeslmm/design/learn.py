@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bayeslmm.design.blocks import LearntBlock, learn_block
+from bayeslmm.design.blocks import Learnt, LearntBlock, learn_block
 from bayeslmm.design.coding import LearntTerms, learn_terms, ordered_columns
 from bayeslmm.design.columns import (
     first_row,
@@ -41,6 +41,9 @@ def learn(
     missing: str = "drop",
     categories: Categories = "none",
     also: Collection[str] = (),
+    beside: Collection[str] = (),
+    grouping: Collection[str] = (),
+    levels: Mapping[str, NDArray[Any]] | None = None,
 ) -> Design:
     """Learn the design of a formula from a table.
 
@@ -60,6 +63,12 @@ def learn(
         whatever it holds.
     also : collection of str
         Further columns that have to be there, and without missing values in the rows used.
+    beside : collection of str
+        The same, and kept in the design's `columns`.
+    grouping : collection of str
+        Those of them that are grouping factors.
+    levels : mapping of str to ndarray, optional
+        All levels of a grouping factor of one column, in order, whatever the rows have.
 
     Returns
     -------
@@ -89,17 +98,21 @@ def learn(
         )
     if not formula.response:
         raise DataError("The formula has no response", got=str(formula))
-    raw = take(data, list(dict.fromkeys([*formula.variables, *named_columns(extras), *also])))
+    raw = take(
+        data, list(dict.fromkeys([*formula.variables, *named_columns(extras), *beside, *also]))
+    )
     given = read_extras(extras, raw)
     gone, notes = _incomplete_rows(raw, given, missing)
-    used = Taken({name: raw.columns[name] for name in formula.variables}, raw.index)
+    kept = dict.fromkeys([*formula.variables, *beside])
+    used = Taken({name: raw.columns[name] for name in kept}, raw.index)
     if gone is not None:
         used, given = _without(gone, used, given)
-    columns = normal_columns(used, [name for term in formula.random for name in term.factors])
+    groups = [name for term in formula.random for name in term.factors]
+    columns = normal_columns(used, [*groups, *grouping])
     inputs = {key: input_numbers(key, column) for key, column in given.items()}
     sources = {key: value for key, value in (extras or {}).items() if isinstance(value, str)}
     notes += _unused(columns) + _ordered(formula, columns)
-    design = _materialise(formula, columns, inputs, sources, notes, categories)
+    design = _materialise(formula, columns, inputs, sources, notes, categories, levels or {})
     for note in notes:
         warn(note, DataWarning)
     return design
@@ -112,6 +125,7 @@ def _materialise(
     sources: Mapping[str, str],
     notes: Sequence[str],
     categories: Categories,
+    levels: Mapping[str, NDArray[Any]],
 ) -> Design:
     states: dict[str, State] = {}
 
@@ -120,12 +134,12 @@ def _materialise(
         return learn_terms(text, columns, states)
 
     @cache
-    def values(terms: LearntTerms) -> Floats:
+    def values(terms: Learnt) -> Floats:
         return terms.values(columns, states)
 
     y, found = _response(formula, columns, categories)
     fixed = learnt_from(formula.fixed)
-    blocks = _learn_blocks(formula, columns, learnt_from)
+    blocks = _learn_blocks(formula, columns, learnt_from, levels)
     rows = Rows(
         X=values(fixed),
         blocks=tuple(block.block(codes, values) for block, codes in blocks),
@@ -138,12 +152,18 @@ def _materialise(
 
 
 def _learn_blocks(
-    formula: Formula, columns: Columns, learnt_from: Callable[[str], LearntTerms]
+    formula: Formula,
+    columns: Columns,
+    learnt_from: Callable[[str], LearntTerms],
+    levels: Mapping[str, NDArray[Any]],
 ) -> list[tuple[LearntBlock, Codes]]:
     by_group: dict[str, list[RandomTerm]] = {}
     for term in formula.random:
         by_group.setdefault(term.group, []).append(term)
-    return [learn_block(terms, columns, learnt_from) for terms in by_group.values()]
+    return [
+        learn_block(terms, columns, learnt_from, levels.get(group))
+        for group, terms in by_group.items()
+    ]
 
 
 def _response(

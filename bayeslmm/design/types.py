@@ -13,10 +13,22 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Coefficients of one random term: which columns of its block, and how they co-vary."""
+    """Coefficients of one random term: which columns of its block, and how they co-vary.
+
+    Attributes
+    ----------
+    structure : str
+    columns : tuple of int
+    options : tuple of (str, value)
+        The structure's settings.
+    at : tuple of tuple of float
+        Where the coefficients are, a point each, where the structure asks for it.
+    """
 
     structure: str
     columns: tuple[int, ...]
+    options: tuple[tuple[str, bool | float], ...] = ()
+    at: tuple[tuple[float, ...], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)

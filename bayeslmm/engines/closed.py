@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bayeslmm.fit.tree import Estimate, Interval
+from bayeslmm.fit.tree import Components, Estimate
 from bayeslmm.gaussian.equations import FactorPoint, solve
 from bayeslmm.gaussian.posterior import covariance
 from bayeslmm.gaussian.variances import Variances
@@ -13,9 +13,7 @@ def estimate_at(
     model: Model,
     factor: FactorPoint,
     variances: Variances,
-    sd: tuple[Interval, ...],
-    cor: tuple[Interval, ...],
-    sigma: Interval | None,
+    said: Components,
     inflation: float = 1.0,
 ) -> Estimate:
     """Beta and u with their covariances, from equations factored at one point.
@@ -26,7 +24,7 @@ def estimate_at(
     factor : FactorPoint
     variances : Variances
         Where the equations were factored.
-    sd, cor, sigma : Interval
+    said : Components
         What is said of the variance parameters.
     inflation : float
         Multiplies every covariance (a t posterior's variance over its scale).
@@ -41,7 +39,5 @@ def estimate_at(
         u_cov=cov.u,
         u_beta_cov=cov.u_beta,
         u_cov_given_beta=cov.u_given_beta,
-        sd=sd,
-        cor=cor,
-        sigma=sigma,
+        said=said,
     )

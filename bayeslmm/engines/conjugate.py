@@ -22,6 +22,7 @@ from bayeslmm.engines.given import given_variances
 from bayeslmm.errors import MethodError, PriorError, is_finite
 from bayeslmm.fit.covariances import sds_and_correlations
 from bayeslmm.fit.tree import (
+    Components,
     Draws,
     FitValues,
     Interval,
@@ -155,8 +156,10 @@ def _gaussian(
         for c, g in zip(at.covariances, group_names(model), strict=True)
     ]
     sd, cor = tuple(_given(s) for s, _ in scales), tuple(_given(c) for _, c in scales)
-    sigma = None if model.sigma_known else _given(np.asarray(at.sigma[0]))
-    estimate = estimate_at(model, factor, at, sd, cor, sigma)
+    sigmas, own = _residual(model, at)
+    sigma = None if model.sigma_known else _given(sigmas)
+    said = Components(sd, cor, tuple(map(_given, _patterns(model, at))), sigma, _given(own))
+    estimate = estimate_at(model, factor, at, said)
     sampled = _draws(model, factor, at, np.full(shape, at.sigma[0]), rng)
     # What is given does not vary: draws of it would only trip up diagnostics.
     posterior = posterior_dataset(model, sampled)
@@ -185,11 +188,14 @@ def _student(
     sd, cor = [], []
     for c, g in zip(relative.covariances, group_names(model), strict=True):
         ratio, correlation = sds_and_correlations(c[0], g)
-        parts = (sigma.estimate, sigma.std_error, sigma.lower, sigma.upper)
-        sd.append(Interval(*(ratio * part for part in parts)))
+        sd.append(Interval(*(ratio * part for part in _parts(sigma))))
         cor.append(_given(correlation))
     inflation = a / (a - 1) if a > 1 else np.nan
-    estimate = estimate_at(model, factor, variances, tuple(sd), tuple(cor), sigma, inflation)
+    sigmas, own = _residual(model, relative)
+    sigma = Interval(*(part * sigmas for part in _parts(sigma)))
+    pars = tuple(map(_given, _patterns(model, relative)))
+    said = Components(tuple(sd), tuple(cor), pars, sigma, _given(own))
+    estimate = estimate_at(model, factor, variances, said, inflation)
     dataset = estimate_dataset(model, estimate).assign_attrs(dof=2 * a, scale2=b / a)
     drawn = np.sqrt(b / rng.gamma(a, 1.0, shape))
     sampled = _draws(model, factor, relative, drawn, rng)
@@ -197,6 +203,30 @@ def _student(
         [g.cor for g in group_names(model) if g.pairs]
     )
     return FitValues("conjugate", tree_of(model, estimate=dataset, posterior=posterior))
+
+
+def _parts(value: Interval) -> tuple[Floats, ...]:
+    return value.estimate, value.std_error, value.lower, value.upper
+
+
+def _residual(model: Model, at: Variances) -> tuple[Floats, Floats]:
+    """Sigma, by stratum where it has some, and the residuals' further numbers."""
+    if model.residual is None or at.delta is None:
+        return np.asarray(at.sigma[0]), np.empty(0)
+    ratios, values, _ = model.residual.natural(at.delta)
+    return np.asarray(at.sigma[0] * (ratios[0] if model.strata is not None else 1.0)), values[0]
+
+
+def _patterns(model: Model, at: Variances) -> list[Floats]:
+    """Numbers of the patterns that are nearest to the given covariances, by block."""
+    out: list[list[float]] = [[] for _ in model.design.blocks]
+    for term in model.terms:
+        if term.structure.parameters:
+            own = list(term.columns)
+            cov = at.covariances[term.block][0][np.ix_(own, own)]
+            psi = term.structure.psi(cov + 1e-12 * np.trace(cov) * np.eye(len(own)))
+            out[term.block] += term.structure.natural(psi[None], len(own))[0].tolist()
+    return [np.array(values) for values in out]
 
 
 def _inverse_gamma_root(a: float, b: float) -> Interval:
@@ -215,6 +245,8 @@ def _draws(
     """Independent joint draws of (beta, u) at one Lambda and many sigma, shape (C, D)."""
     effects = draw(factor, sigma.reshape(-1) ** 2, rng)
     ratio = sigma / at.sigma[0]
+    ones, own = _residual(model, at)
+    sigmas = ones / at.sigma[0]
     sd, cor = [], []
     for c, g in zip(at.covariances, group_names(model), strict=True):
         one_sd, one_cor = sds_and_correlations(c[0], g)
@@ -226,5 +258,7 @@ def _draws(
         u=tuple(u.reshape(*sigma.shape, *u.shape[1:]) for u in effects.u),
         sd=tuple(sd),
         cor=tuple(cor),
-        sigma=None if model.sigma_known else sigma,
+        sigma=None if model.sigma_known else sigma[..., None] * sigmas if sigmas.ndim else sigma,
+        par=tuple(np.broadcast_to(x, (*sigma.shape, len(x))) for x in _patterns(model, at)),
+        residual_par=np.broadcast_to(own, (*sigma.shape, len(own))),
     )

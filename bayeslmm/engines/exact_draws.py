@@ -105,11 +105,22 @@ def _arranged(
         sds_and_correlations(f @ f.swapaxes(1, 2), g)
         for f, g in zip(read.factors, group_names(density.model), strict=True)
     ]
+    model = density.model
+    pars = [[np.empty((len(psi), 0))] for _ in model.design.blocks]
+    for term, values in zip(model.terms, read.values, strict=True):
+        pars[term.block].append(values)
+    sigma, residual_par = np.sqrt(sigma2), None
+    delta = density.delta(psi)
+    if delta is not None and model.residual is not None:
+        ratios, residual_par, _ = model.residual.natural(delta)
+        sigma = sigma if model.strata is None else sigma[:, None] * ratios
     return Draws(
         columns=density.equations.moments.columns,
         beta=put(beta),
         u=tuple(put(x) for x in u),
         sd=tuple(put(sd) for sd, _ in scales),
         cor=tuple(put(cor) for _, cor in scales),
-        sigma=None if density.model.sigma_known else put(np.sqrt(sigma2)),
+        sigma=None if model.sigma_known else put(sigma),
+        par=tuple(put(np.concatenate(p, axis=1)) for p in pars),
+        residual_par=None if residual_par is None else put(residual_par),
     )

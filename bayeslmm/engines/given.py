@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from bayeslmm.errors import DataError, MethodError, nearest
 from bayeslmm.gaussian.variances import Variances
 from bayeslmm.model import Model
-from bayeslmm.model.names import GroupNames, group_names
+from bayeslmm.model.names import RESIDUAL_PAR, GroupNames, group_names, residual_names
 
 Floats = NDArray[np.float64]
 
@@ -41,7 +41,12 @@ def given_variances(model: Model, given: Mapping[str, Any] | xr.DataTree) -> tup
     relative = any(str(key).startswith("rel_sd_") for key in values)
     if relative and ("sigma" in values or model.sigma_known):
         raise MethodError("Relative standard deviations go with an unknown sigma: leave sigma out")
-    known = _keys(names, relative, model.sigma_known)
+    if relative and model.strata is not None:
+        raise MethodError(
+            f"sigma differs by {model.strata.name!r}: relative standard deviations can't say how",
+            hint="Give sigma by stratum and sd_<group>",
+        )
+    known = _keys(model, names, relative)
     for key in values:
         if key not in known:
             raise MethodError(
@@ -52,23 +57,32 @@ def given_variances(model: Model, given: Mapping[str, Any] | xr.DataTree) -> tup
             raise MethodError(f"variances lacks {key!r}", allowed=known)
     prefix = "rel_sd_" if relative else "sd_"
     covariances = tuple(_covariance(g, values, prefix)[None] for g in names)
-    sigma = np.ones(1)
+    strata = 1 if model.strata is None else len(model.strata.labels)
+    sigma = np.ones(strata)
     if not relative and not model.sigma_known:
-        sigma = _numbers(values["sigma"], 1, "sigma")
-        if sigma[0] <= 0:
-            raise DataError("sigma must be positive", got=float(sigma[0]))
-    return Variances(covariances, sigma), relative
+        sigma = _numbers(values["sigma"], strata, "sigma")
+        if np.any(sigma <= 0):
+            raise DataError("sigma must be positive", got=sigma.tolist())
+    delta = None
+    if model.residual is not None:
+        count = len(model.residual.parameters)
+        own = _numbers(values[RESIDUAL_PAR], count, RESIDUAL_PAR) if count else np.empty(0)
+        model.residual.require_inside(own)
+        delta = model.residual.delta(sigma[None], own[None])
+    return Variances(covariances, sigma[:1], delta), relative
 
 
-def _keys(names: tuple[GroupNames, ...], relative: bool, sigma_known: bool) -> list[str]:
+def _keys(model: Model, names: tuple[GroupNames, ...], relative: bool) -> list[str]:
     prefix = "rel_sd_" if relative else "sd_"
     keys = [f"{prefix}{g.label}" for g in names] + [f"cor_{g.label}" for g in names if g.pairs]
-    return keys if sigma_known or relative else ["sigma", *keys]
+    keys += [RESIDUAL_PAR] if residual_names(model).pars else []
+    return keys if model.sigma_known or relative else ["sigma", *keys]
 
 
 def _from_tree(model: Model, tree: xr.DataTree) -> Mapping[str, Floats]:
     source = tree["estimate"].dataset if "estimate" in tree else tree["posterior"].dataset
     wanted = [] if model.sigma_known else ["sigma"]
+    wanted += [RESIDUAL_PAR] if residual_names(model).pars else []
     for g in group_names(model):
         wanted += [g.sd, *([g.cor] if g.cor in source else [])]
     if not all(name in source for name in wanted) or not _same_names(model, source):

@@ -65,11 +65,12 @@ def maximise(model: Model, *, reml: bool) -> FitValues:
             hint="Leave fixed effects or random terms out",
         )
     about = problem.equations.moments.coordinates
-    variances = Variances(covariances_from_lambdas(about, factor.lambdas, sigma), sigma)
+    delta = None if model.residual is None else factor.lambdas[-1][:, 0]
+    variances = Variances(covariances_from_lambdas(about, factor.lambdas, sigma), sigma, delta)
     singular = _singular_terms(model, found.x)
     notes = _say(model, found, singular)
-    sd, cor, residual = intervals(problem, found, factor, variances, singular)
-    estimate = estimate_at(model, factor, variances, sd, cor, residual)
+    said = intervals(problem, found, factor, variances, singular)
+    estimate = estimate_at(model, factor, variances, said)
     return FitValues(
         method="reml" if reml else "ml",
         tree=tree_of(model, estimate=estimate_dataset(model, estimate)),
@@ -88,7 +89,7 @@ class _Best:
 
     def __call__(self, x: Floats) -> tuple[float, Floats]:
         factor = self.problem.at(x)
-        value, slope = self.problem.evaluate(factor)
+        value, slope = self.problem.evaluate(factor, x)
         if value < self.value:
             self.value, self.kept = value, (x.copy(), factor)
         return value, slope
@@ -119,7 +120,7 @@ def _require_residual(problem: Profile, factor: FactorPoint) -> None:
     left = float(problem.equations.moments.ff[-1, -1])
     if problem.model.sigma_known or not problem.basis or factor.rho2[0] > 1e-4 * left:
         return
-    if float(problem.at(LARGE * problem.identity).rho2[0]) < 1e-10 * left:
+    if float(problem.at(problem.scaled_identity(LARGE)).rho2[0]) < 1e-10 * left:
         raise _unbounded("with their random effects the response exactly")
 
 

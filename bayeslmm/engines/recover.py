@@ -16,7 +16,7 @@ from bayeslmm.gaussian.target import Target, target
 from bayeslmm.gaussian.variances import psi_of
 from bayeslmm.graph.collapsed import MULTIPLIER, refusal
 from bayeslmm.model import Model
-from bayeslmm.model.names import group_names
+from bayeslmm.model.names import RESIDUAL_PAR, group_names, residual_names
 
 Floats = NDArray[np.float64]
 INSIDE = 1e-12  # how far correlation matrices are kept from singular ones
@@ -105,16 +105,25 @@ def _joined(model: Model, drawn: xr.Dataset, sampled: xr.Dataset) -> xr.Dataset:
 def _psi(density: Target, posterior: xr.Dataset, size: int) -> Floats:
     """The room's coordinates of every draw, shape (size, d)."""
     model = density.model
-    covariances = []
-    for g in group_names(model):
+    covariances, names = [], group_names(model)
+    for g in names:
         sd = np.maximum(_flat(posterior, g.sd, size, len(g.coefs)), LEAST_SD)
         cor = np.empty((size, 0))
         if g.pairs:
             cor = (1 - INSIDE) * _flat(posterior, g.cor, size, len(g.pairs))
         covariances.append(covariance_of(sd, cor, g))
-    parts = [psi_of(model, density.equations.moments.coordinates, tuple(covariances))]
+    about = density.equations.moments.coordinates
+    values = [_flat(posterior, g.par, size, len(g.pars)) if g.pars else None for g in names]
+    parts = [psi_of(model, about, tuple(covariances), values)]
+    sigma = np.ones((size, 1))
     if not model.sigma_known:
-        parts.append(np.log(_flat(posterior, "sigma", size, 1)))
+        strata = 1 if model.strata is None else len(model.strata.labels)
+        sigma = _flat(posterior, "sigma", size, strata)
+        parts.append(np.log(sigma[:, :1]))
+    if model.residual is not None:
+        pars = residual_names(model).pars
+        own = _flat(posterior, RESIDUAL_PAR, size, len(pars)) if pars else np.empty((size, 0))
+        parts.append(model.residual.delta(sigma, own))
     if len(density.rows.heavy):
         parts.append(np.log(_flat(posterior, MULTIPLIER, size, len(density.rows.heavy))))
     return np.concatenate([p.reshape(size, -1) for p in parts], axis=1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bayeslmm.engines.anova import Anova
 from bayeslmm.engines.base import Engine
 from bayeslmm.engines.conjugate import Conjugate
 from bayeslmm.engines.exact import Exact
@@ -17,6 +18,7 @@ ENGINES: dict[str, Engine] = {
         Exact(),
         RestrictedMaximumLikelihood(),
         MaximumLikelihood(),
+        Anova(),
         Conjugate(),
         Nuts(),
     )

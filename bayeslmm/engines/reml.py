@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from bayeslmm.engines.base import Engine
-from bayeslmm.engines.maximise import maximise, refuse
+from bayeslmm.engines.maximise import refuse
+from bayeslmm.engines.teaching import estimated
 from bayeslmm.fit.tree import FitValues
 from bayeslmm.model import Model
 
@@ -19,6 +20,41 @@ class RestrictedMaximumLikelihood(Engine):
         return refuse(model, self.name)
 
     def fit(
-        self, model: Model, *, seed: int | None, draws: int, chains: int, **options: Any
+        self,
+        model: Model,
+        *,
+        seed: int | None,
+        draws: int,
+        chains: int,
+        algorithm: str = "default",
+        iterations: int = 1000,
+        tolerance: float = 1e-8,
+        trace: bool = False,
+        **options: Any,
     ) -> FitValues:
-        return maximise(model, reml=True)
+        """Fit the model.
+
+        Parameters
+        ----------
+        model : Model
+        seed, draws, chains : int
+            Not used.
+        algorithm : {"default", "em", "alternating"}
+            The optimiser, or a textbook's algorithm, whose path is kept beside the optimiser's.
+        iterations : int
+            Most steps of a textbook's algorithm.
+        tolerance : float
+            The fall of the deviance still to come at which it ends.
+        trace : bool
+            Print the path.
+        options : Any
+            None are known.
+        """
+        return estimated(
+            model,
+            reml=True,
+            algorithm=algorithm,
+            iterations=iterations,
+            tolerance=tolerance,
+            trace=trace,
+        )

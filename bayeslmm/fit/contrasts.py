@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 import pandas as pd
 import xarray as xr
+from numpy.typing import NDArray
+from scipy import special
 
-from bayeslmm.errors import ColumnError, DataError, is_finite, nearest
-from bayeslmm.fit.tables import COLUMNS, fixed_draws, half_width, summarise_array
+from bayeslmm.design import why_not
+from bayeslmm.errors import (
+    ColumnError,
+    DataError,
+    IdentifiabilityError,
+    MethodError,
+    is_finite,
+    nearest,
+)
+from bayeslmm.fit.predictors import parts_of
+from bayeslmm.fit.tables import COLUMNS, LEVEL, fixed_draws, half_width, summarise_array
 from bayeslmm.model import Model
+
+Floats = NDArray[np.float64]
 
 
 def vcov(model: Model, tree: xr.DataTree) -> pd.DataFrame:
@@ -24,29 +37,145 @@ def vcov(model: Model, tree: xr.DataTree) -> pd.DataFrame:
     return pd.DataFrame(values, index=pd.Index(names, name="coef"), columns=names)
 
 
-def contrast(model: Model, tree: xr.DataTree, weights: Mapping[str, float]) -> pd.DataFrame:
-    """`sum_i w_i beta_i` with its standard error and 95 % interval, one row."""
+def contrast(
+    model: Model,
+    tree: xr.DataTree,
+    weights: Mapping[str, float],
+    against: float | None = None,
+    method: str = "",
+) -> pd.DataFrame:
+    """`sum_i w_i beta_i` with its standard error and 95 % interval, one row.
+
+    Parameters
+    ----------
+    model : Model
+    tree : DataTree
+    weights : mapping of str to float
+        Over the columns of X, aliased ones too where the function is estimable: their
+        coefficients are zero in the fit, as `lm` has it, and such functions don't depend on it.
+    against : float, optional
+        Adds a test of the function being this number, see `_test`.
+    method : str
+        That made the fit.
+
+    Raises
+    ------
+    ColumnError
+        A coefficient that the model doesn't have.
+    IdentifiabilityError
+        A function that is not estimable, where coefficients are flat.
+    """
     covariance = vcov(model, tree)
-    names = list(covariance.index)
+    names = [str(name) for name in covariance.index]
+    w = _checked(model, tree, weights, names)
+    label = " + ".join(f"{value:g} {name}" for name, value in weights.items())
+    index = pd.Index([label], name="contrast")
+    draws = None
+    if "estimate" in tree:
+        e = tree["estimate"].dataset
+        estimate = float(w @ e["beta"].values)
+        spread = float(np.sqrt(max(w @ covariance.values @ w, 0.0)))
+        half = half_width(e.attrs.get("dof")) * spread
+        row = [estimate, spread, estimate - half, estimate + half]
+    else:
+        draws = fixed_draws(model, tree)[1] @ w
+        row = summarise_array(draws).tolist()
+    table = pd.DataFrame([row], columns=COLUMNS, index=index)
+    if against is None:
+        return table
+    if not is_finite(against):
+        raise MethodError("against= is the number to test a contrast against", got=repr(against))
+    if method in ("ml", "reml", "anova"):
+        return _test(model, table, float(against), method)
+    return table.assign(probability_above=_above(tree, table, draws, float(against)))
+
+
+def residual_dof(model: Model) -> float:
+    """n - rank(X) in an ordinary or weighted linear model, with its exact t; else infinite."""
+    plain = not model.design.blocks and model.residual is None and model.has_sigma
+    return float(model.n - model.aliasing.rank) if plain else np.inf
+
+
+def _test(model: Model, table: pd.DataFrame, against: float, method: str) -> pd.DataFrame:
+    """Adds ``statistic, df, p_value``, two-sided.
+
+    The statistic is a t on n - rank(X) in a linear model by REML, where that is exact, and the
+    row's interval is then the t's too; a z (infinite df) elsewhere.
+    """
+    out = table.copy()
+    df = np.inf if method == "ml" else residual_dof(model)
+    estimate, spread = out["estimate"].to_numpy(), out["std_error"].to_numpy()
+    with np.errstate(divide="ignore", invalid="ignore"):
+        statistic = (estimate - against) / spread
+    if np.isfinite(df):
+        half = special.stdtrit(df, (1 + LEVEL) / 2) * spread
+        out["lower"], out["upper"] = estimate - half, estimate + half
+    tail = (
+        special.stdtr(df, -np.abs(statistic)) if np.isfinite(df) else special.ndtr(-abs(statistic))
+    )
+    return out.assign(statistic=statistic, df=df, p_value=2 * tail)
+
+
+def _above(tree: xr.DataTree, table: pd.DataFrame, draws: Floats | None, against: float) -> float:
+    """Posterior probability that the function is greater than `against`."""
+    if draws is not None:
+        return float(np.mean(draws > against))
+    dof = tree["estimate"].dataset.attrs.get("dof")
+    estimate, spread = float(table["estimate"].iloc[0]), float(table["std_error"].iloc[0])
+    if spread == 0:
+        return float(estimate > against)
+    z = (estimate - against) / spread
+    if dof is None:
+        return float(special.ndtr(z))
+    return float(special.stdtr(dof, z * np.sqrt(dof / (dof - 2)))) if dof > 2 else np.nan
+
+
+def _checked(
+    model: Model, tree: xr.DataTree, weights: Mapping[str, float], names: list[str]
+) -> Floats:
+    """The weights of the coefficients that the fit has, shape (p,)."""
     if not isinstance(weights, Mapping) or not weights:
         raise DataError(
             "A contrast is a dict from coefficient to weight",
             got=repr(weights),
             allowed=f"as in {{{names[-1]!r}: 1}}" if names else None,
         )
-    w = np.zeros(len(names))
+    left_out = [
+        name for label, part in _predictors(model, tree) for name in _gone(label, part, names)
+    ]
     for name, value in weights.items():
-        if name not in names:
-            raise ColumnError(f"There is no coefficient {name!r}", hint=nearest(str(name), names))
+        if name not in names and name not in left_out:
+            hint = nearest(str(name), [*names, *left_out])
+            raise ColumnError(f"There is no coefficient {name!r}", hint=hint)
         if not is_finite(value):
             raise DataError(f"The contrast's weight of {name!r} must be a number", got=repr(value))
-        w[names.index(name)] = value
-    label = " + ".join(f"{value:g} {name}" for name, value in weights.items())
+    for label, part in _predictors(model, tree):
+        if _gone(label, part, names):
+            _require_estimable(label, part, weights)
+    return np.array([float(weights.get(name, 0.0)) for name in names])
+
+
+def _predictors(model: Model, tree: xr.DataTree) -> Iterator[tuple[str, Model]]:
+    """Every linear predictor, and what its coefficients' names begin with."""
     if "estimate" in tree:
-        e = tree["estimate"].dataset
-        estimate, spread = float(w @ e["beta"].values), float(np.sqrt(w @ covariance.values @ w))
-        half = half_width(e.attrs.get("dof")) * spread
-        row = [estimate, spread, estimate - half, estimate + half]
-    else:
-        row = summarise_array(fixed_draws(model, tree)[1] @ w).tolist()
-    return pd.DataFrame([row], columns=COLUMNS, index=pd.Index([label], name="contrast"))
+        yield "", model
+        return
+    for part in parts_of(model, tree["posterior"].dataset):
+        yield part.label, part.model
+
+
+def _gone(label: str, model: Model, names: list[str]) -> list[str]:
+    """Aliased columns that the fit has no coefficient for."""
+    return [f"{label}{name}" for name in model.aliasing.aliased if f"{label}{name}" not in names]
+
+
+def _require_estimable(label: str, model: Model, weights: Mapping[str, float]) -> None:
+    coefs = model.design.coefs
+    own = np.array([float(weights.get(f"{label}{name}", 0.0)) for name in coefs])
+    reason = why_not(model.aliasing, coefs, own)
+    if reason is not None:
+        raise IdentifiabilityError(
+            f"The contrast is not estimable: {reason}",
+            hint="See bayeslmm.estimable_functions(model); under proper priors of all coefficients "
+            "every function has a posterior",
+        )

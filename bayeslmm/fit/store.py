@@ -15,11 +15,14 @@ import pandas as pd
 import xarray as xr
 
 from bayeslmm.errors import BayeslmmWarning, FileError
+from bayeslmm.fit.store_known import KNOWN_GROUP, has_known, known_dataset, read_known
 from bayeslmm.fit.tree import FitValues
-from bayeslmm.model import Model, Specification, build
+from bayeslmm.model import Known, Model, Specification, build
+from bayeslmm.model.known import ROW
 
-FORMAT = 2
+FORMAT = 3
 DATA_GROUP = "model_data"
+OURS = (DATA_GROUP, KNOWN_GROUP)
 
 
 def save(path: str | Path, model: Model, values: FitValues) -> None:
@@ -44,6 +47,7 @@ def save(path: str | Path, model: Model, values: FitValues) -> None:
     groups = {name: node.dataset for name, node in values.tree.children.items()}
     tree = xr.DataTree.from_dict(
         {"/": xr.Dataset(attrs=_attributes(model, values)), f"/{DATA_GROUP}": _data(model)}
+        | ({f"/{KNOWN_GROUP}": known_dataset(model)} if has_known(model) else {})
         | {f"/{name}": dataset for name, dataset in groups.items()}
     )
     try:
@@ -86,12 +90,13 @@ def load(path: str | Path) -> tuple[Model, FitValues]:
         spec = Specification(**json.loads(attributes["specification"]))
         frame, arrays = _read_data(tree[DATA_GROUP].dataset)
         extras = arrays | json.loads(attributes["columns"])
+        known = read_known(tree[KNOWN_GROUP].dataset) if KNOWN_GROUP in tree else Known()
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise FileError(f"{str(path)!r} is not a saved fit that can be read", got=error) from error
     with warnings.catch_warnings():  # all of it was said when the model was first made
         warnings.simplefilter("ignore", BayeslmmWarning)
-        model = build(spec, frame, extras)
-    groups = {f"/{n}": node.dataset for n, node in tree.children.items() if n != DATA_GROUP}
+        model = build(spec, frame, extras, known)
+    groups = {f"/{n}": node.dataset for n, node in tree.children.items() if n not in OURS}
     values = FitValues(
         attributes["method"],
         xr.DataTree.from_dict(groups),
@@ -137,6 +142,8 @@ def _data(model: Model) -> xr.Dataset:
         else:
             variables[f"column_{i}"] = ("row", column.to_numpy(), attributes)
     for key, values in design.inputs.items():
+        if key == ROW:
+            continue
         attributes = {"name": key, "column": design.schema.sources.get(key, "")}
         variables[f"extra_{key}"] = ("row", values, attributes)
     variables["index"] = ("row", _storable(design.index))

@@ -16,8 +16,14 @@ from scipy import special
 
 from bayeslmm.fit.predictors import Part, parts_of
 from bayeslmm.fit.tree import SAMPLE
-from bayeslmm.model import Model
-from bayeslmm.model.names import GroupNames, effect_parameters, group_names
+from bayeslmm.model import Model, Term
+from bayeslmm.model.names import (
+    RESIDUAL_PAR,
+    GroupNames,
+    effect_parameters,
+    group_names,
+    residual_names,
+)
 
 Floats = NDArray[np.float64]
 COLUMNS = ["estimate", "std_error", "lower", "upper"]
@@ -101,8 +107,7 @@ def _varcorr_rows(model: Model, tree: xr.DataTree) -> Iterator[tuple[object, ...
         source = tree["posterior"].dataset
         for part in parts_of(model, source):
             yield from _group_rows(part.model, part.label, tree, part.draws)
-    if model.has_sigma:
-        yield ("Residual", "sd", "", "", *parameter(tree, "sigma").reshape(4))
+    yield from _residual_rows(model, tree)
     for name in model.parameters:
         if name != "sigma":
             yield from _parameter_rows(tree, name)
@@ -116,13 +121,40 @@ def _group_rows(
         for name, values in zip(coefs, parameter(tree, g.sd, draws), strict=True):
             yield (g.shown, "sd", name, "", *values)
         if g.pairs:
-            for (i, j), values in zip(g.pairs, parameter(tree, g.cor, draws), strict=True):
-                yield (g.shown, "cor", coefs[i], coefs[j], *values)
+            free = {pair for t in model.terms if t.cor_key for pair in _pairs_of(t, g)}
+            for pair, values in zip(g.pairs, parameter(tree, g.cor, draws), strict=True):
+                if pair in free:  # a pattern is told by its numbers
+                    yield (g.shown, "cor", coefs[pair[0]], coefs[pair[1]], *values)
+        if g.pars:
+            for name, values in zip(g.pars, parameter(tree, g.par, draws), strict=True):
+                yield (g.shown, "par", name, "", *values)
         for name in effect_parameters(model, g):
             found = parameter(tree, name, draws).reshape(-1, 4)
             labels = coefs if len(found) == len(coefs) and len(found) > 1 else [""] * len(found)
             for which, values in zip(labels, found, strict=True):
                 yield (g.shown, "par", name.removesuffix(f"_{g.label}"), which, *values)
+
+
+def _pairs_of(term: Term, g: GroupNames) -> list[tuple[int, int]]:
+    if term.group != g.group:
+        return []
+    return [(a, b) for a in term.columns for b in term.columns if a < b]
+
+
+def _residual_rows(model: Model, tree: xr.DataTree) -> Iterator[tuple[object, ...]]:
+    names = residual_names(model)
+    if model.has_sigma:
+        labels = [""] if model.strata is None else list(model.strata.labels)
+        for which, values in zip(labels, parameter(tree, "sigma").reshape(-1, 4), strict=True):
+            yield ("Residual", "sd", which, "", *values)
+    if not names.pars:
+        return
+    for name, values in zip(names.pars, parameter(tree, RESIDUAL_PAR), strict=True):
+        if name.startswith("cor("):
+            left, right = name.removeprefix("cor(").removesuffix(")").split(",", 1)
+            yield ("Residual", "cor", left, right, *values)
+        else:
+            yield ("Residual", "par", name, "", *values)
 
 
 def _parameter_rows(tree: xr.DataTree, name: str) -> Iterator[tuple[object, ...]]:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from bayeslmm.gaussian.effects import EffectMoments
 from bayeslmm.model import Model
-from bayeslmm.model.names import group_names, response_name
+from bayeslmm.model.names import RESIDUAL_PAR, group_names, residual_names, response_name
 
 Floats = NDArray[np.float64]
 SAMPLE = ("chain", "draw")
@@ -52,7 +52,10 @@ class Draws:
     u, sd : tuple of ndarray, shapes (C, D, J, k) and (C, D, k), by block
         u is empty where its draws weren't kept.
     cor : tuple of ndarray, shape (C, D, pairs), by block
-    sigma : ndarray, shape (C, D), or None where it is known
+    sigma : ndarray, shape (C, D) or (C, D, strata), or None where it is known
+    par : tuple of ndarray, shape (C, D, numbers), by block
+        Of covariance patterns.
+    residual_par : ndarray, shape (C, D, numbers), or None
     """
 
     columns: NDArray[np.intp]
@@ -61,6 +64,8 @@ class Draws:
     sd: tuple[Floats, ...]
     cor: tuple[Floats, ...]
     sigma: Floats | None
+    par: tuple[Floats, ...]
+    residual_par: Floats | None = None
 
 
 def posterior_dataset(model: Model, draws: Draws) -> xr.Dataset:
@@ -72,15 +77,22 @@ def posterior_dataset(model: Model, draws: Draws) -> xr.Dataset:
         "coef": [model.design.coefs[i] for i in draws.columns],
     }
     kept = draws.u if draws.u else [None] * len(draws.sd)
-    for g, u, sd, cor in zip(group_names(model), kept, draws.sd, draws.cor, strict=True):
+    parts = zip(group_names(model), kept, draws.sd, draws.cor, draws.par, strict=True)
+    for g, u, sd, cor, par in parts:
         if u is not None:
             out[g.u] = ((*SAMPLE, g.label, g.coef_dim), u)
         out[g.sd] = ((*SAMPLE, g.coef_dim), sd)
         if g.pairs:
             out[g.cor] = ((*SAMPLE, g.pair_dim), cor)
+        if g.pars:
+            out[g.par] = ((*SAMPLE, g.par_dim), par)
         coords |= g.coords()
+    residual = residual_names(model)
     if draws.sigma is not None:
-        out["sigma"] = (SAMPLE, draws.sigma)
+        out["sigma"] = ((*SAMPLE, *residual.sigma_dims), draws.sigma)
+    if residual.pars:
+        out[RESIDUAL_PAR] = ((*SAMPLE, residual.par_dim), draws.residual_par)
+    coords |= residual.coords()
     return _dataset(out, coords)
 
 
@@ -118,6 +130,25 @@ class Interval:
 
 
 @dataclass(frozen=True, slots=True)
+class Components:
+    """What is said of the variance parameters.
+
+    Attributes
+    ----------
+    sd, cor, par : tuple of Interval, by block
+    sigma : Interval or None
+        By stratum where it has some.
+    residual_par : Interval or None
+    """
+
+    sd: tuple[Interval, ...]
+    cor: tuple[Interval, ...]
+    par: tuple[Interval, ...]
+    sigma: Interval | None
+    residual_par: Interval | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Estimate:
     """A fit without draws in plain arrays.
 
@@ -128,8 +159,8 @@ class Estimate:
     beta, beta_cov : ndarray, shapes (p,) and (p, p)
     u, u_cov, u_beta_cov, u_cov_given_beta : tuple of ndarray, by block
         Shapes (J, k), (J, k, k), (J, k, p), (J, k, k).
-    sd, cor : tuple of Interval, by block
-    sigma : Interval or None
+    said : Components
+        Of the variance parameters.
     """
 
     columns: NDArray[np.intp]
@@ -139,9 +170,7 @@ class Estimate:
     u_cov: tuple[Floats, ...]
     u_beta_cov: tuple[Floats, ...]
     u_cov_given_beta: tuple[Floats, ...]
-    sd: tuple[Interval, ...]
-    cor: tuple[Interval, ...]
-    sigma: Interval | None
+    said: Components
 
 
 def estimate_dataset(model: Model, e: Estimate) -> xr.Dataset:
@@ -155,13 +184,18 @@ def estimate_dataset(model: Model, e: Estimate) -> xr.Dataset:
         out[f"{g.u}_cov"] = ((*level, other), e.u_cov[i])
         out[f"{g.u}_cov_given_beta"] = ((*level, other), e.u_cov_given_beta[i])
         out[f"{g.u}_beta_cov"] = ((*level, "coef"), e.u_beta_cov[i])
-        out |= _with_interval(g.sd, (g.coef_dim,), e.sd[i])
+        out |= _with_interval(g.sd, (g.coef_dim,), e.said.sd[i])
         if g.pairs:
-            out |= _with_interval(g.cor, (g.pair_dim,), e.cor[i])
+            out |= _with_interval(g.cor, (g.pair_dim,), e.said.cor[i])
+        if g.pars:
+            out |= _with_interval(g.par, (g.par_dim,), e.said.par[i])
         coords |= g.coords() | {other: list(g.coefs)}
-    if e.sigma is not None:
-        out |= _with_interval("sigma", (), e.sigma)
-    return xr.Dataset(out, coords)
+    residual = residual_names(model)
+    if e.said.sigma is not None:
+        out |= _with_interval("sigma", residual.sigma_dims, e.said.sigma)
+    if e.said.residual_par is not None and residual.pars:
+        out |= _with_interval(RESIDUAL_PAR, (residual.par_dim,), e.said.residual_par)
+    return xr.Dataset(out, coords | residual.coords())
 
 
 def _with_interval(name: str, dims: tuple[str, ...], value: Interval) -> dict[str, Any]:

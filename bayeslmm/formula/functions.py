@@ -82,9 +82,29 @@ CONTRASTS: dict[str, dict[str, Kind]] = {
     "diff": {"backward": "flag"},
 }
 
-# Names of covariance structures that may wrap a random term, `diag(x | g)`.
-# A later structure (`ar1(0 + time | g)`) is one more name here.
-STRUCTURES: tuple[str, ...] = ("us", "diag", "id")
+# Covariance structures that may wrap a random term, `diag(x | g)`, and their settings; they are
+# those of the residual too.
+_HOMOGENEOUS: dict[str, Kind] = {"hom": "flag"}
+_DISTANCE: dict[str, Kind] = {"hom": "flag", "nugget": "flag"}
+STRUCTURES: dict[str, dict[str, Kind]] = {
+    "us": {},
+    "diag": _HOMOGENEOUS,
+    "id": {},
+    "cs": _HOMOGENEOUS,
+    "ar1": _HOMOGENEOUS,
+    "car1": _HOMOGENEOUS,
+    "arma": _HOMOGENEOUS,
+    "toep": _HOMOGENEOUS,
+    "ante": _HOMOGENEOUS,
+    "fa": {"k": "whole", "hom": "flag"},
+    "exp": _DISTANCE,
+    "gau": _DISTANCE,
+    "matern": _DISTANCE,
+}
+
+# Those whose coefficients are ordered occasions, and points in time or space.
+ORDERED = ("ar1", "arma", "toep", "ante")
+POINTS = ("car1", "exp", "gau", "matern")
 
 # What people write who come from elsewhere, and what to write here.
 ELSEWHERE: dict[str, str] = {

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from bayeslmm.formula import algebra
 from bayeslmm.formula.algebra import TermSet
 from bayeslmm.formula.expressions import read_call, read_column, read_expression
 from bayeslmm.formula.functions import FUNCTIONS, STRUCTURES
 from bayeslmm.formula.lexer import Token
 from bayeslmm.formula.reader import Reader
-from bayeslmm.formula.syntax import columns_in
+from bayeslmm.formula.settings import read_options
+from bayeslmm.formula.syntax import Option, columns_in
 from bayeslmm.formula.terms import RandomTerm
 
 Factors = tuple[str, ...]
@@ -98,7 +101,7 @@ def _read_function(reader: Reader) -> TermSet:
     name = reader.token
     if name.text == "offset":
         return _read_offset(reader)
-    if name.text in STRUCTURES:
+    if name.text in STRUCTURES and not (name.text in FUNCTIONS and not reader.bar_inside()):
         reader.take()
         return _read_parenthesis(reader, structure=name)
     if name.text not in FUNCTIONS:
@@ -131,13 +134,21 @@ def _read_parenthesis(reader: Reader, structure: Token | None = None) -> TermSet
                     hint=f"Write {structure.text}(x | g)",
                 )
             return inside
-        groups = _read_groups(reader)
+        groups = read_groups(reader)
+        options: tuple[Option, ...] = ()
+        if structure is not None:
+            options = read_options(reader, structure.text, STRUCTURES[structure.text])
         reader.close(opening)
-    return _random(reader, inside, bar, groups, structure)
+    return _random(reader, inside, bar, groups, structure, options)
 
 
 def _random(
-    reader: Reader, lhs: TermSet, bar: Token, groups: list[Factors], structure: Token | None
+    reader: Reader,
+    lhs: TermSet,
+    bar: Token,
+    groups: list[Factors],
+    structure: Token | None,
+    options: tuple[Option, ...],
 ) -> TermSet:
     error = reader.source.error
     if lhs.random or lhs.offsets:
@@ -151,11 +162,14 @@ def _random(
         raise error(bar.at, f"'||' and {structure.text}() say two things", hint="Write one bar")
     name = structure.text if structure else {"|": "us", "||": "diag"}[bar.text]
     text = algebra.show_terms(lhs)
-    return TermSet(random=tuple(RandomTerm(text, factors, name) for factors in groups))
+    options = tuple(replace(option, positional=False) for option in options)
+    if name == "diag" and options:  # one standard deviation for all is a structure of its own
+        name, options = ("id" if options[0].value else "diag"), ()
+    return TermSet(random=tuple(RandomTerm(text, factors, name, options) for factors in groups))
 
 
-def _read_groups(reader: Reader) -> list[Factors]:
-    """Read the right of the bar: ``a/b`` is the factors ``a`` and ``a:b``."""
+def read_groups(reader: Reader) -> list[Factors]:
+    """Read the right of a bar: ``a/b`` is the factors ``a`` and ``a:b``."""
     groups = _read_crossing(reader)
     while op := reader.take_op("/"):
         parent = _join(*groups)
@@ -195,7 +209,7 @@ def _read_group(reader: Reader) -> list[Factors]:
     if token.is_op("("):
         reader.take()
         with reader.deeper(token.at):
-            groups = _read_groups(reader)
+            groups = read_groups(reader)
             reader.close(token)
         return groups
     if token.kind == "number":

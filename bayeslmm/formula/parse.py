@@ -188,6 +188,4 @@ def _one_spelling(random: tuple[RandomTerm, ...]) -> tuple[RandomTerm, ...]:
     first: dict[frozenset[str], tuple[str, ...]] = {}
     for term in random:
         first.setdefault(frozenset(term.factors), term.factors)
-    return tuple(
-        RandomTerm(term.lhs, first[frozenset(term.factors)], term.structure) for term in random
-    )
+    return tuple(replace(term, factors=first[frozenset(term.factors)]) for term in random)

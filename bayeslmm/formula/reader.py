@@ -50,6 +50,17 @@ class Reader:
         """Whether `op` stands anywhere in the text."""
         return any(token.is_op(op) for token in self._tokens)
 
+    def bar_inside(self) -> bool:
+        """Whether a bar stands in the parentheses that open after the next token."""
+        depth = 0
+        for token in self._tokens[self._at + 1 :]:
+            depth += token.is_op("(") - token.is_op(")")
+            if depth <= 0:
+                return False
+            if depth == 1 and token.is_op("|", "||"):
+                return True
+        return False
+
     @contextmanager
     def deeper(self, at: int) -> Iterator[None]:
         """One more level of parentheses, up to a limit."""

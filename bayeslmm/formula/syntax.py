@@ -106,7 +106,7 @@ def show(node: Node, outer: int = 0) -> str:
         case Number(text):
             return text
         case Call(function, argument, options):
-            return f"{function}({', '.join([show(argument), *map(_show_option, options)])})"
+            return f"{function}({', '.join([show(argument), *map(show_option, options)])})"
         case Unary(operand):
             text, power = f"-{show(operand, UNARY)}", UNARY
         case Binary("**", left, right):
@@ -117,7 +117,8 @@ def show(node: Node, outer: int = 0) -> str:
     return f"({text})" if power < outer else text
 
 
-def _show_option(option: Option) -> str:
+def show_option(option: Option) -> str:
+    """A setting as it stands in a formula."""
     value = show_literal(option.value)
     return value if option.positional else f"{option.name}={value}"
 
@@ -132,7 +133,7 @@ def show_literal(value: Literal) -> str:
         case tuple():
             return f"[{', '.join(map(show_literal, value))}]"
         case Contrast(kind, options):
-            inside = ", ".join(map(_show_option, options))
+            inside = ", ".join(map(show_option, options))
             return f"contr.{kind}({inside})" if options else f"contr.{kind}"
         case _:
             # repr(1e22) is 1e+22; int() of it would print 23 digits

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bayeslmm.formula.syntax import quoted
+from bayeslmm.formula.syntax import Option, quoted, show_option
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,11 +22,14 @@ class RandomTerm:
     structure : str
         Name of the covariance structure of the coefficients: ``"us"`` for ``|``, ``"diag"``
         for ``||``.
+    options : tuple of Option
+        The structure's settings, ``hom=False``.
     """
 
     lhs: str
     factors: tuple[str, ...]
     structure: str = "us"
+    options: tuple[Option, ...] = ()
 
     @property
     def group(self) -> str:
@@ -35,7 +38,8 @@ class RandomTerm:
 
     def __str__(self) -> str:
         bar = "||" if self.structure == "diag" else "|"
-        inside = f"({self.lhs} {bar} {':'.join(map(quoted, self.factors))})"
+        said = "".join(f", {show_option(option)}" for option in self.options)
+        inside = f"({self.lhs} {bar} {':'.join(map(quoted, self.factors))}{said})"
         return inside if self.structure in ("us", "diag") else f"{self.structure}{inside}"
 
 

@@ -22,6 +22,7 @@ from bayeslmm.linalg.integrated import one_factor
 from bayeslmm.linalg.integrated_crossed import several_factors
 
 Floats = NDArray[np.float64]
+STEP = 1e-5
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -59,7 +60,15 @@ class ByRoots:
     @cached_property
     def size(self) -> int:
         """How many numbers the vector holds."""
-        return self._starts[-1] + self.has_sigma + len(self.target.rows.heavy)
+        return self._starts[-1] + self.n_residual + len(self.target.rows.heavy)
+
+    @cached_property
+    def n_residual(self) -> int:
+        """Numbers of the residuals: sigma, of every stratum, and their structure's."""
+        residual = self.target.model.residual
+        if residual is None:
+            return int(self.has_sigma)
+        return self.has_sigma * residual.n_strata + len(residual.parameters)
 
     def value_and_gradient(self, x: Floats) -> tuple[float, Floats]:
         """At a vector of shape (size,), which is not written to; −inf and zeros outside the
@@ -91,6 +100,8 @@ class ByRoots:
         about, proper = m.coordinates, len(rows.scale)
         degrees = m.n - m.p
         constant = (degrees + proper) * LOG_2PI - m.sum_log_weight - 2 * about.log_det
+        if isinstance(self.equations.solver, Crossed):
+            constant += 2 * self.equations.solver.system.layout.prior.shift
         inner = np.ascontiguousarray(rows.rows @ about.T)
         location = rows.location - rows.rows @ about.shift
         return (
@@ -119,17 +130,55 @@ class ByRoots:
         ff = np.array(self.equations.moments.ff)
         return inward, starts, (*solver.batch(solver.system.rest), solver.system.position, ff)
 
+    def _split(self, numbers: Floats) -> tuple[Floats, Floats]:
+        """Sigmas (one where they are known), and the structure's values."""
+        residual = self.target.model.residual
+        assert residual is not None
+        cut = residual.n_strata * self.has_sigma
+        return (numbers[:cut] if cut else np.ones(1)), numbers[cut:]
+
+    def _delta(self, numbers: Floats) -> Floats | None:
+        """Coordinates of the residuals' structure, shape (1, d)."""
+        residual = self.target.model.residual
+        if residual is None:
+            return None
+        sigmas, values = self._split(numbers)
+        with np.errstate(all="ignore"):
+            return residual.delta(sigmas[None], values[None])
+
+    def _by_numbers(self, numbers: Floats, by_sigma: list[Floats], by_delta: Floats) -> Floats:
+        """Derivatives by sigmas and values from those by the first sigma and by delta."""
+        residual = self.target.model.residual
+        assert residual is not None
+        sigmas, values = self._split(numbers)
+        ratios = residual.n_strata - 1
+        out = np.zeros(len(numbers))
+        if self.has_sigma:
+            out[0] = by_sigma[0][0] - by_delta[:ratios].sum() / sigmas[0]
+            out[1 : ratios + 1] = by_delta[:ratios] / sigmas[1:]
+        if len(values):
+            delta = residual.delta(sigmas[None], values[None])[0]
+            moves = np.zeros((len(values), len(delta)))
+            moves[:, ratios:] = STEP * np.eye(len(values))
+            up, down = residual.natural(delta + moves)[1], residual.natural(delta - moves)[1]
+            slope = (up - down) / (2 * STEP)  # [coordinate, value]
+            out[len(numbers) - len(values) :] = np.linalg.solve(slope, by_delta[ratios:])
+        return out
+
     def _by_equations(self, x: Floats, out: Floats) -> float:
         """The same a step at a time, for large designs with a dense rest."""
         roots = [
             x[a : a + k * k].reshape(k, k) for a, k in zip(self._starts, self.shapes, strict=False)
         ]
         end = self._starts[-1]
-        sigma, multiplier = (float(x[end]) if self.has_sigma else 1.0), x[end + self.has_sigma :]
+        sigma, multiplier = (float(x[end]) if self.has_sigma else 1.0), x[end + self.n_residual :]
         if not np.all(np.isfinite(x)) or not sigma > 0 or np.any(multiplier <= 0):
             return -np.inf
         lambdas = [C @ L / sigma for C, L in zip(self._inward, roots, strict=True)]
         target, sigma2 = self.target, np.array([sigma**2])
+        delta = self._delta(x[end : end + self.n_residual])
+        if delta is not None:
+            lambdas.append(delta)
         prior = normal_prior(target.rows, self.equations.moments.coordinates, multiplier[None], 1)
         with np.errstate(all="ignore"):
             factor = self.equations.at(tuple(f[None] for f in lambdas), sigma2, prior)
@@ -137,10 +186,15 @@ class ByRoots:
             if not np.isfinite(value):
                 return -np.inf
             slopes, by_log_sigma2 = marginal_slopes(factor, float(sigma2[0]), prior)
+            by_delta = slopes[len(self.shapes) :]
+            slopes = slopes[: len(self.shapes)]
             heavy = target.heavy_slopes(factor, float(sigma2[0]), multiplier)
         by_root = [C.T @ g / sigma for C, g in zip(self._inward, slopes, strict=True)]
-        through = sum(float(np.sum(g * f)) for g, f in zip(slopes, lambdas, strict=True))
+        through = sum(float(np.sum(g * f)) for g, f in zip(slopes, lambdas, strict=False))
         tail = [np.array([(2 * by_log_sigma2 - through) / sigma])] if self.has_sigma else []
+        if delta is not None:
+            numbers = x[end : end + self.n_residual]
+            tail = [self._by_numbers(numbers, tail, by_delta[0][0])]
         gradient = np.concatenate([*(g.ravel() for g in by_root), *tail, heavy / multiplier])
         if not np.all(np.isfinite(gradient)):
             return -np.inf

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from bayeslmm.gaussian.crossed_point import CrossedPoint
 from bayeslmm.gaussian.crossed_system import CrossedSystem
 from bayeslmm.gaussian.dense_rest import DenseRest, dense_rest
-from bayeslmm.gaussian.layout import Layout, layout
+from bayeslmm.gaussian.layout import NO_KIN, Kin, Layout, layout
 from bayeslmm.gaussian.moments import Moments
 from bayeslmm.gaussian.solver import WORTH, Blocks, Reduced
 from bayeslmm.gaussian.sparse_rest import Pattern, SparseRest, pattern_of, sparse_rest
@@ -34,9 +34,16 @@ class Crossed:
     Attributes
     ----------
     system : CrossedSystem
+    kin : mapping of int to Precision
+        Prior precisions of levels that aren't independent, by block.
     """
 
     system: CrossedSystem
+    kin: Kin = field(default_factory=dict)
+
+    def with_moments(self, m: Moments) -> Crossed:
+        """The same for other moments of this pattern."""
+        return Crossed(CrossedSystem(m, layout(m, self.kin), self.system.rest), self.kin)
 
     @property
     def seconds(self) -> float:
@@ -75,6 +82,7 @@ class Crossed:
                 )
 
             sweep(compiled, size, int(WORTH / self.seconds) + 1)
+            out.log_det[:] += self.system.layout.prior.shift
             return out
         with one_blas_thread(size > 1):  # threads take a point each
             sweep(by_point, size)
@@ -153,7 +161,7 @@ class Crossed:
         return block[order], members[order], offset[order]
 
 
-def crossed(m: Moments, rest: str | None = None) -> Crossed:
+def crossed(m: Moments, rest: str | None = None, kin: Kin = NO_KIN) -> Crossed:
     """Do the symbolic work for several factors.
 
     Parameters
@@ -161,15 +169,17 @@ def crossed(m: Moments, rest: str | None = None) -> Crossed:
     m : Moments
     rest : {"dense", "sparse"}, optional
         How the Schur complement is held; by what costs less where not given.
+    kin : mapping of int to Precision
+        Prior precisions of levels that aren't independent, by block.
     """
-    plan = layout(m)
+    plan = layout(m, kin)
     found: DenseRest | SparseRest | None = None
     if rest != "dense" and not (rest is None and _hopeless(plan)):
         pattern = pattern_of(plan)
         if rest == "sparse" or _sparse_pays(plan.q, pattern):
             found = sparse_rest(plan, pattern)
     found = dense_rest(plan) if found is None else found
-    return Crossed(CrossedSystem(m, plan, found))
+    return Crossed(CrossedSystem(m, plan, found), kin)
 
 
 def _hopeless(plan: Layout) -> bool:

@@ -101,7 +101,8 @@ class CrossedPoint:
         k = b.shape[0] * b.shape[1]
         flat = b.reshape(k, -1)
         tail = self.system.moments.ff - flat.T @ flat - rest.T @ rest
-        return Reduced(np.array([log_det + factor.log_det]), tail[None])
+        log_det += factor.log_det + self.system.layout.prior.shift
+        return Reduced(np.array([log_det]), tail[None])
 
     @property
     def _fixed(self) -> Blocks:
@@ -154,7 +155,8 @@ class CrossedPoint:
             apply_pairs(
                 pairs.start, pairs.other, pairs.values, scaled[a], scaled[b], gone_a, gone_b
             )
-            left[a], left[b] = left[a] - gone_a, left[b] - gone_b
+            left[a] = left[a] - gone_a
+            left[b] = left[b] - gone_b  # of one factor, levels that meet each other
         tails = tuple(
             -2 * np.einsum("jam,rmn,jbn->rab", x, weights, b, optimize=True)
             for x, b in zip(left, self._solutions, strict=True)
@@ -167,7 +169,7 @@ class CrossedPoint:
         own = {plan.eliminated: self._slopes[1]}
         for i, block in enumerate(plan.rest):
             levels, k = self.system.moments.sizes[block]
-            mine = (plan.pairs.block_a == i) & (plan.pairs.block_b == i)
+            mine = (plan.pairs.block_a == i) & (plan.pairs.column_a == plan.pairs.column_b)
             place = rest.rest_place[np.repeat(mine, np.diff(plan.pairs.start))].reshape(
                 levels, k, k
             )

@@ -25,7 +25,8 @@ class DenseRest:
     Attributes
     ----------
     q : int
-    border_place, rest_place, diagonal : ndarray of int32
+    border_place, rest_place : ndarray of int32
+    diagonal : tuple of ndarray
         As `linalg.crossed.assemble` takes them.
     order : ndarray, shape (q,)
         The column at each position of the factoring order: the users' own.
@@ -34,7 +35,7 @@ class DenseRest:
     q: int
     border_place: NDArray[np.int32]
     rest_place: NDArray[np.int32]
-    diagonal: NDArray[np.int32]
+    diagonal: tuple[NDArray[np.int32], Floats]
     order: Ints
 
     @property
@@ -99,6 +100,6 @@ def dense_rest(layout: Layout) -> DenseRest:
         layout.q,
         border.astype(np.int32),
         rest.astype(np.int32),
-        diagonal.astype(np.int32),
+        (diagonal.astype(np.int32), layout.prior.values),
         np.arange(layout.q),
     )

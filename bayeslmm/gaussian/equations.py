@@ -20,9 +20,13 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from bayeslmm.gaussian.crossed import crossed
+from bayeslmm.gaussian.crossed import Crossed, crossed
+from bayeslmm.gaussian.layout import NO_KIN, Kin
 from bayeslmm.gaussian.moments import Moments, moments
-from bayeslmm.gaussian.single import single
+from bayeslmm.gaussian.noise import noise_of
+from bayeslmm.gaussian.noisy import Noisy, noisy_rows
+from bayeslmm.gaussian.padded import Padded, padded
+from bayeslmm.gaussian.single import Single, single
 from bayeslmm.gaussian.solver import Blocks, Point, Reduced, Solver
 from bayeslmm.linalg.batched import cholesky, log_diagonal, solve_upper
 from bayeslmm.model import Model
@@ -124,12 +128,34 @@ def equations(model: Model, columns: tuple[int, ...] | None = None) -> Equations
     columns : tuple of int, optional
         The fixed columns to take (all, if not given): the unaliased ones for REML.
     """
-    return system_of(moments(model, columns))
+    noise, kin = noise_of(model), kin_of(model)
+    if noise is None:
+        return system_of(moments(model, columns), kin)
+    kept = np.arange(model.design.p) if columns is None else np.asarray(columns, dtype=np.intp)
+    rows = noisy_rows(model, kept, noise)
+    m = rows.moments(noise.residual.start[None])[1][0]
+    solver = solver_of(m, kin)
+    return Equations(m, Noisy(rows, solver, solver.with_moments))
 
 
-def system_of(m: Moments) -> Equations:
+def system_of(m: Moments, kin: Kin = NO_KIN) -> Equations:
     """The equations of moments, by the solver that their factors need."""
-    return Equations(m, single(m) if len(m.zz) < 2 else crossed(m))
+    return Equations(m, solver_of(m, kin))
+
+
+def kin_of(model: Model) -> Kin:
+    """Prior precisions of factors whose levels are related, by block."""
+    return {
+        i: model.kin[b.group] for i, b in enumerate(model.design.blocks) if b.group in model.kin
+    }
+
+
+def solver_of(m: Moments, kin: Kin = NO_KIN) -> Single | Crossed | Padded:
+    """The solver that the factors of moments need."""
+    bound = {x.a for x in m.pairs if x.a == x.b} | set(kin)
+    if bound and len(bound) == len(m.zz):
+        return padded(m, kin)
+    return single(m) if len(m.zz) < 2 else crossed(m, kin=kin)
 
 
 def _lower(reduced: Reduced, sigma2: Floats | None, prior: BetaPrior | None) -> Floats:
@@ -266,4 +292,4 @@ def solve(factor: Factor, noise: tuple[Floats, Blocks] | None = None) -> Effects
 
 def outer_maps(m: Moments, lambdas: Blocks) -> Blocks:
     """C Lambda by block: from b to the users' u."""
-    return tuple(C @ lam for C, lam in zip(m.coordinates.blocks, lambdas, strict=True))
+    return tuple(C @ lam for C, lam in zip(m.coordinates.blocks, lambdas, strict=False))

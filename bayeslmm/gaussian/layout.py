@@ -5,16 +5,20 @@ All of it is symbolic or constant: done once, before any Lambda is known.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bayeslmm.covariance import Precision
 from bayeslmm.gaussian.moments import Moments, Pairs
 from bayeslmm.linalg.crossed import border_keys
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+Kin = Mapping[int, Precision]  # by block of the design, of its levels
+NO_KIN: Kin = {}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -73,6 +77,26 @@ class RestPairs:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class PriorPrecision:
+    """The prior precision of the rest's b, its lower triangle: ones on the diagonal where levels
+    are independent.
+
+    Attributes
+    ----------
+    rows, columns : ndarray, shape (e,)
+        rows >= columns, among the rest's columns in users' order.
+    values : ndarray, shape (e,)
+    shift : float
+        What log|L_Z| gains: minus half the log determinant.
+    """
+
+    rows: Ints
+    columns: Ints
+    values: Floats
+    shift: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Layout:
     """The eliminated factor and the rest.
 
@@ -88,6 +112,7 @@ class Layout:
         Coefficients a level of each.
     border : Border
     pairs : RestPairs
+    prior : PriorPrecision
     """
 
     eliminated: int
@@ -96,6 +121,7 @@ class Layout:
     sizes: Ints
     border: Border
     pairs: RestPairs
+    prior: PriorPrecision
 
     @property
     def q(self) -> int:
@@ -103,24 +129,50 @@ class Layout:
         return int(self.first[-1])
 
     def keys(self) -> tuple[Ints, Ints, Ints]:
-        """Where the products of border entries, of rest values and of the diagonal belong in
-        the lower triangle of S: column * q + row."""
+        """Where the products of border entries, of rest values and of the prior belong in the
+        lower triangle of S: column * q + row."""
         q = self.q
         products = border_keys(self.border.start, self.border.column, q)
         rows, columns = self.pairs.rows, self.pairs.columns
         among = np.minimum(rows, columns) * q + np.maximum(rows, columns)
-        return products, among, np.arange(q) * (q + 1)
+        return products, among, self.prior.columns * q + self.prior.rows
 
 
-def layout(m: Moments) -> Layout:
-    """Eliminate the factor with most columns; the others in the design's order."""
+def layout(m: Moments, kin: Kin = NO_KIN) -> Layout:
+    """Eliminate the factor with most columns; the others in the design's order.
+
+    Factors whose levels depend on each other, by `kin` or in the moments, can't be eliminated.
+    """
+    bound = {x.a for x in m.pairs if x.a == x.b} | set(kin)
     widths = [levels * k for levels, k in m.sizes]
-    eliminated = int(np.argmax(widths))
+    free = [-1 if i in bound else width for i, width in enumerate(widths)]
+    eliminated = int(np.argmax(free))
     rest = tuple(i for i in range(len(widths)) if i != eliminated)
     first = np.concatenate([[0], np.cumsum([widths[i] for i in rest])]).astype(np.int64)
     sizes = np.array([m.sizes[i][1] for i in rest], dtype=np.int64)
     border = _border(m, eliminated, rest, first)
-    return Layout(eliminated, rest, first, sizes, border, _rest_pairs(m, rest, first))
+    pairs = _rest_pairs(m, rest, first)
+    return Layout(eliminated, rest, first, sizes, border, pairs, _prior(m, rest, first, kin))
+
+
+def _prior(m: Moments, rest: tuple[int, ...], first: Ints, kin: Kin) -> PriorPrecision:
+    rows, columns, values, shift = [], [], [], 0.0
+    for place, block in enumerate(rest):
+        levels, k = m.sizes[block]
+        if block not in kin:
+            own = first[place] + np.arange(levels * k)
+            rows.append(own)
+            columns.append(own)
+            values.append(np.ones(len(own)))
+            continue
+        known = kin[block]
+        for c in range(k):
+            rows.append(first[place] + k * known.rows + c)
+            columns.append(first[place] + k * known.columns + c)
+            values.append(known.values)
+        shift -= 0.5 * k * known.log_det
+    joined = [np.concatenate(x) for x in (rows, columns, values)]
+    return PriorPrecision(joined[0].astype(np.int64), joined[1].astype(np.int64), joined[2], shift)
 
 
 def _oriented(pairs: Pairs, a: int) -> tuple[Ints, Ints, Floats]:
@@ -170,8 +222,9 @@ def _rest_pairs(m: Moments, rest: tuple[int, ...], first: Ints) -> RestPairs:
             column_a, column_b = first[a] + k_a * pairs.rows, first[b] + k_b * pairs.other
             parts.append((column_a, column_b, a, b, pairs.values))
     sizes = np.concatenate([np.full(len(v), v[0].size if len(v) else 0) for *_, v in parts])
-    rows = [a[:, None, None] + np.arange(v.shape[1])[:, None] + 0 * v for a, _, _, _, v in parts]
-    columns = [b[:, None, None] + np.arange(v.shape[2]) + 0 * v for _, b, _, _, v in parts]
+    within = [np.indices(v.shape) for *_, v in parts]  # places only: values may be NaN far out
+    rows = [a[:, None, None] + at[1] for (a, *_), at in zip(parts, within, strict=True)]
+    columns = [b[:, None, None] + at[2] for (_, b, *_), at in zip(parts, within, strict=True)]
     return RestPairs(
         column_a=np.concatenate([a for a, *_ in parts]),
         column_b=np.concatenate([b for _, b, *_ in parts]),

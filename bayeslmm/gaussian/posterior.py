@@ -163,7 +163,7 @@ def linear_variance(
         )
         own = factor.point.variance(combinations)
         solutions = factor.point.inverse().solutions
-        for (codes, values), b, lam in zip(combinations, solutions, factor.lambdas, strict=True):
+        for (codes, values), b, lam in zip(combinations, solutions, factor.lambdas, strict=False):
             seen = codes >= 0
             scaled = values[seen] @ lam[0]
             rows[seen] -= np.einsum("rk,rkp->rp", scaled, b[codes[seen], :, :-1])

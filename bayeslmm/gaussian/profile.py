@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,12 +18,14 @@ from bayeslmm.model import Model, Term
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 INSIDE = 0.01  # off the boundary, in units of x: where the gradient tells of all directions
+SMALL = 1e-6  # step of the small maps' derivatives
 LEAST_START, MOST_SHARE = 0.05, 0.9
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Profile:
-    """The deviance of a model as a function of x, which is theta in units of `units`.
+    """The deviance of a model as a function of x: theta in units of `units`, then the coordinates
+    of the residuals' structure where they have one.
 
     Attributes
     ----------
@@ -33,7 +35,9 @@ class Profile:
     reml : bool
     units : ndarray, shape (d,)
     basis : tuple of ndarray, each of shape (d, k, k)
-        Derivative of every block's Lambda with respect to x: Lambda is linear in it.
+        Derivative of every block's Lambda with respect to x, at `identity`.
+    linear : bool
+        Whether it is the same everywhere.
     """
 
     model: Model
@@ -41,14 +45,29 @@ class Profile:
     reml: bool
     units: Floats
     basis: tuple[Floats, ...]
+    linear: bool = True
 
     def at(self, x: Floats) -> FactorPoint:
         """The equations factored at x, shape (d,)."""
         return self.equations.at(self.lambdas(x[None]))
 
     def lambdas(self, x: Floats) -> tuple[Floats, ...]:
-        """Every block's Lambda at x, shape (S, d)."""
-        return tuple(np.einsum("sd,dij->sij", x, b) for b in self.basis)
+        """Every block's Lambda at x, shape (S, d); last, the residuals' coordinates."""
+        if self.linear:
+            return tuple(np.einsum("sd,dij->sij", x, b) for b in self.basis)
+        cut = len(self.units)
+        about = self.equations.moments.coordinates
+        blocks = lambdas_from_theta(self.model, about, x[:, :cut] * self.units)
+        return blocks if self.model.residual is None else (*blocks, x[:, None, cut:])
+
+    def basis_at(self, x: Floats) -> tuple[Floats, ...]:
+        """Derivatives of every block's Lambda by x, shape (d, k, k) each."""
+        if self.linear:
+            return self.basis
+        d = len(x)
+        moves = SMALL * np.eye(d)
+        found = self.lambdas(np.concatenate([x + moves, x - moves]))
+        return tuple((f[:d] - f[d:]) / (2 * SMALL) for f in found)
 
     @property
     def degrees(self) -> int:
@@ -63,15 +82,15 @@ class Profile:
 
     def __call__(self, x: Floats) -> tuple[float, Floats]:
         """The deviance at x, shape (d,), and its gradient."""
-        return self.evaluate(self.at(x))
+        return self.evaluate(self.at(x), x)
 
-    def evaluate(self, factor: FactorPoint) -> tuple[float, Floats]:
+    def evaluate(self, factor: FactorPoint, x: Floats) -> tuple[float, Floats]:
         """The deviance and its gradient by x, from equations factored there."""
         sigma2 = self.sigma2(factor)
         value = float(deviance(factor, np.array([sigma2]), reml=self.reml)[0])
         if not np.isfinite(value):
-            return np.inf, np.zeros(len(self.units))
-        return value, self.chain(deviance_slopes(factor, sigma2, reml=self.reml))
+            return np.inf, np.zeros(len(x))
+        return value, self.chain(deviance_slopes(factor, sigma2, reml=self.reml), x)
 
     def together(self, points: list[Floats]) -> list[tuple[float, Floats]]:
         """The deviance and its gradient at several points, a thread each."""
@@ -87,15 +106,23 @@ class Profile:
 
     @property
     def identity(self) -> Floats:
-        """The x at which every Lambda is diagonal: one for variances, zero for the rest."""
+        """The x at which every Lambda is diagonal, or a pattern at its start: one for sds."""
         model = self.model
         parts = [t.structure.theta_start(len(t.columns)) for t in model.terms]
+        if model.residual is not None:
+            parts.append(model.residual.start)
         return np.concatenate(parts) if parts else np.empty(0)
+
+    def scaled_identity(self, size: float) -> Floats:
+        """`identity` with standard deviations of the given size."""
+        return np.where(np.isfinite(self.lower), size, 1.0) * self.identity
 
     @property
     def lower(self) -> Floats:
         """Lower bounds of x."""
         parts = [t.structure.theta_lower(len(t.columns)) for t in self.model.terms]
+        if self.model.residual is not None:
+            parts.append(np.full(self.model.residual.size, -np.inf))
         return np.concatenate(parts) if parts else np.empty(0)
 
     def canonical(self, x: Floats) -> tuple[Floats, Flags]:
@@ -103,9 +130,12 @@ class Profile:
         parts = [
             term.structure.canonical(x[where], len(term.columns)) for term, where in self._terms()
         ]
-        if not parts:
-            return x, np.empty(0, dtype=bool)
-        return np.concatenate([p[0] for p in parts]), np.concatenate([p[1] for p in parts])
+        rest = x[len(self.units) :]
+        held = np.zeros(len(rest), dtype=bool)
+        return (
+            np.concatenate([*(p[0] for p in parts), rest]),
+            np.concatenate([*(p[1] for p in parts), held]),
+        )
 
     def releases(self, f: Smooth, x: Floats, size: float) -> Floats:
         """Points off the boundary that a lower deviance may be at, shape (some, d)."""
@@ -137,15 +167,17 @@ class Profile:
         """
         m = self.equations.moments
         total = float(m.ff[-1, -1]) / max(1, m.n)
-        shares = np.zeros(len(self.units))
-        for zz, zf, basis in zip(m.zz, m.zf, self.basis, strict=True):
+        is_sd = np.isfinite(self.lower)
+        shares = np.zeros(len(self.identity))
+        for zz, zf, basis in zip(m.zz, m.zf, self.basis, strict=False):
             own = np.einsum("jaa->ja", zz)
             surplus = np.sum(zf[:, :, -1] ** 2, axis=0) / total - own.sum(axis=0)
             share = surplus / np.maximum(np.sum(own**2, axis=0), 1e-300)
-            diagonal = np.abs(np.einsum("dii->di", basis)) > 0
+            diagonal = (np.abs(np.einsum("dii->di", basis)) > 0) & is_sd[:, None]
             shares += diagonal @ share / np.maximum(diagonal.sum(axis=1), 1)
-        shares = np.clip(shares, LEAST_START**2, 1.0) * (self.identity > 0)
-        return self.identity * np.sqrt(shares / (1 - min(shares.sum(), MOST_SHARE)))
+        shares = np.clip(shares, LEAST_START**2, 1.0) * is_sd
+        found = np.sqrt(shares / (1 - min(shares.sum(), MOST_SHARE)))
+        return self.identity * np.where(is_sd, found, 1.0)
 
     def curvature(self, x: Floats) -> Floats:
         """About the second derivatives of the deviance at x: those of one-way designs.
@@ -155,19 +187,21 @@ class Profile:
         """
         m = self.equations.moments
         out = np.zeros(len(x))
-        for zz, basis in zip(m.zz, self.basis, strict=True):
+        for zz, basis in zip(m.zz, self.basis_at(x), strict=False):
             own = np.einsum("jaa->ja", zz)
-            root = np.einsum("d,dij->ij", x, basis)
+            root = np.einsum("d,dij->ij", np.where(np.isfinite(self.lower), x, 0.0), basis)
             lam = np.maximum(np.sqrt(np.sum(root**2, axis=1)), LEAST_START)
             one = 4 * np.sum((own * lam / (1 + own * lam**2)) ** 2, axis=0)
             out += np.einsum("dij,i->d", basis**2, one)
+        out[len(self.units) :] = m.n / 2
         return np.maximum(out, 1.0)
 
-    def chain(self, slopes: tuple[Floats, ...]) -> Floats:
+    def chain(self, slopes: tuple[Floats, ...], x: Floats) -> Floats:
         """Derivatives by x from those by Lambda."""
-        if not self.basis:
+        basis = self.basis_at(x)
+        if not basis:
             return np.empty(0)
-        parts = [np.einsum("ij,dij->d", g, b) for g, b in zip(slopes, self.basis, strict=True)]
+        parts = [np.einsum("ij,dij->d", g, b) for g, b in zip(slopes, basis, strict=True)]
         return np.asarray(np.sum(parts, axis=0))
 
 
@@ -176,5 +210,8 @@ def profile(model: Model, *, reml: bool) -> Profile:
     system = equations(model, model.aliasing.kept)
     about = system.moments.coordinates
     units = theta_units(model, about)
-    basis = lambdas_from_theta(model, about, np.diag(units))
-    return Profile(model, system, reml, units, basis)
+    if model.residual is None and all(t.structure.linear for t in model.terms):
+        basis = lambdas_from_theta(model, about, np.diag(units))
+        return Profile(model, system, reml, units, basis)
+    bare = Profile(model, system, reml, units, (), linear=False)
+    return replace(bare, basis=bare.basis_at(bare.identity))

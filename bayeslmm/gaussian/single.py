@@ -65,6 +65,10 @@ class Single:
         sweep(task, size, self._least)
         return (out,)
 
+    def with_moments(self, m: Moments) -> Single:
+        """The same for other moments of this pattern."""
+        return single(m)
+
     @property
     def _least(self) -> int:
         return int(WORTH / self.seconds) + 1

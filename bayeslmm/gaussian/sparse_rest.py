@@ -29,14 +29,15 @@ class SparseRest:
     ----------
     symbolic : Symbolic
         Order and pattern of the factor.
-    border_place, rest_place, diagonal : ndarray of int32
+    border_place, rest_place : ndarray of int32
+    diagonal : tuple of ndarray
         As `linalg.crossed.assemble` takes them.
     """
 
     symbolic: Symbolic
     border_place: NDArray[np.int32]
     rest_place: NDArray[np.int32]
-    diagonal: NDArray[np.int32]
+    diagonal: tuple[NDArray[np.int32], Floats]
 
     @property
     def size(self) -> int:
@@ -144,5 +145,5 @@ def sparse_rest(layout: Layout, pattern: Pattern) -> SparseRest:
         symbolic,
         place[pattern.border].astype(np.int32),
         rest.astype(np.int32),
-        place[pattern.diagonal].astype(np.int32),
+        (place[pattern.diagonal].astype(np.int32), layout.prior.values),
     )

@@ -18,7 +18,7 @@ from bayeslmm.gaussian.equations import Equations, Factor, FactorPoint, equation
 from bayeslmm.gaussian.likelihood import marginal_deviance, marginal_slopes
 from bayeslmm.gaussian.posterior import normal_prior
 from bayeslmm.gaussian.variances import PsiPoint, Variances, read_psi, write_psi
-from bayeslmm.model import Model, PriorRows, prior_rows
+from bayeslmm.model import Model, PriorRows, prior_rows, sd_log_prior
 
 Floats = NDArray[np.float64]
 LARGEST = 200.0  # of a coordinate: beyond, exponentials overflow
@@ -52,10 +52,12 @@ class _Read:
     log_prior: Floats
     sigma: Floats
     multiplier: Floats
+    delta: Floats | None = None
 
     @property
     def lambdas(self) -> tuple[Floats, ...]:
-        return tuple(f / self.sigma[:, None, None] for f in self.point.inner)
+        found = tuple(f / self.sigma[:, None, None] for f in self.point.inner)
+        return found if self.delta is None else (*found, self.delta[:, None, :])
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +84,13 @@ class Target:
     @property
     def dimension(self) -> int:
         """Coordinates in all."""
-        return self.n_terms + (not self.model.sigma_known) + len(self.rows.heavy)
+        return self.n_terms + self.n_residual + len(self.rows.heavy)
+
+    @property
+    def n_residual(self) -> int:
+        """Coordinates of the residuals: log sigma, and those of their structure."""
+        own = 0 if self.model.residual is None else self.model.residual.size
+        return (not self.model.sigma_known) + own
 
     @property
     def seconds(self) -> float:
@@ -103,7 +111,9 @@ class Target:
         )
         psi = write_psi(self.model, self._about, Variances(covariances, np.array([sigma])))
         tail = [] if self.model.sigma_known else [np.log(sigma)]
-        return np.concatenate([psi, tail, np.zeros(len(self.rows.heavy))])
+        residual = self.model.residual
+        delta = np.empty(0) if residual is None else residual.start
+        return np.concatenate([psi, tail, delta, np.zeros(len(self.rows.heavy))])
 
     def __call__(self, psi: Floats) -> Floats:
         """log p(y, psi), shape (S,); −inf outside the domain."""
@@ -163,7 +173,7 @@ class Target:
             return np.asarray((values[1 : d + 1] - values[d + 1 :]) / (2 * STEP))
 
         deviance = 2 * by_sigma * slope(np.log(read.sigma))
-        if self.model.terms:
+        if read.lambdas:
             for g, lam in zip(blocks, read.lambdas, strict=True):
                 deviance = deviance + np.einsum("ab,dab->d", g, slope(lam))
         heavy = self.heavy_slopes(factor, float(sigma2[0]), read.multiplier[0])
@@ -184,23 +194,37 @@ class Target:
 
     def _read(self, psi: Floats) -> _Read:
         point = read_psi(self.model, self._about, psi[:, : self.n_terms])
-        return _Read(point, *self._prior(psi, point))
+        return _Read(point, *self._prior(psi, point), self.delta(psi))
+
+    def delta(self, psi: Floats) -> Floats | None:
+        """Coordinates of the residuals' structure, shape (S, size); None where there is none."""
+        if self.model.residual is None:
+            return None
+        first = self.n_terms + (not self.model.sigma_known)
+        return psi[:, first : first + self.model.residual.size]
 
     def _prior(self, psi: Floats, read: PsiPoint) -> tuple[Floats, Floats, Floats]:
         """Log prior of psi, sigma and the mixtures' lambda."""
         priors = self.model.priors
         total = read.log_jacobian.copy()
+        sds: dict[str, Floats] = {}
         for i, term in enumerate(self.model.terms):
             free = term.structure.free_sds(len(term.columns))
             for column, key in zip(free, term.sd_keys, strict=True):
-                total += priors[key].log_density(read.sd[i][:, column])
+                sds[key] = read.sd[i][:, column]
             if term.cor_key:
                 total += priors[term.cor_key].log_density(read.correlation[i])
+            for c, key in enumerate(term.par_keys):
+                total += priors[key].log_density(read.values[i][:, c])
         sigma = np.ones(len(psi))
         if not self.model.sigma_known:
             log_sigma = psi[:, self.n_terms]
             sigma = np.exp(log_sigma)
-            total += priors["sigma"].log_density(sigma) + log_sigma
+            total += log_sigma
+            sds["sigma"] = sigma
+        if self.model.residual is not None:
+            total += self._residual_prior(psi, sds)
+        total += sd_log_prior(self.model, sds)
         heavy = self.rows.heavy
         log_lambda = psi[:, self.dimension - len(heavy) :]
         half_nu = 0.5 * self.rows.nu[heavy]
@@ -208,6 +232,23 @@ class Target:
         multiplier = np.exp(log_lambda)
         total += np.sum(constant + half_nu * (log_lambda - multiplier), axis=1)
         return total, sigma, multiplier
+
+    def _residual_prior(self, psi: Floats, sds: dict[str, Floats]) -> Floats:
+        """Log prior of the residuals' numbers in their coordinates; sigma by stratum into `sds`."""
+        delta, residual = self.delta(psi), self.model.residual
+        assert delta is not None and residual is not None
+        ratios, values, total = residual.natural(delta)
+        if self.model.strata is not None and "sigma" in sds:
+            sigmas = sds.pop("sigma")[:, None] * ratios
+            sds |= {key: sigmas[:, s] for s, key in enumerate(self.model.sigma_keys)}
+            total = total + np.log(sigmas[:, 1:]).sum(axis=1)
+        for i, key in enumerate(self.model.residual_keys):
+            total = total + self.model.priors[key].log_density(values[:, i])
+        if self.model.residual_cor_key is not None and residual.correlated is not None:
+            c = residual.correlated
+            matrix = c.pattern.matrix(values[:, len(residual.functions) :], c.places)
+            total = total + self.model.priors[self.model.residual_cor_key].log_density(matrix)
+        return np.asarray(total)
 
 
 def target(model: Model) -> Target:

@@ -3,13 +3,14 @@ theta and from psi to the relative factor Lambda of every block, in the room's c
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bayeslmm.covariance import Scales
+from bayeslmm.covariance import Patterned, Scales
 from bayeslmm.gaussian.coordinates import Coordinates, centring
 from bayeslmm.model import Model, Term
 
@@ -26,11 +27,14 @@ class Variances:
     covariances : tuple of ndarray, each of shape (S, k, k)
         Covariance matrix of every block's coefficients, block-diagonal over its terms.
     sigma : ndarray, shape (S,)
-        Residual standard deviation, 1 where it is known.
+        Residual standard deviation (the first stratum's), 1 where it is known.
+    delta : ndarray, shape (S, d), optional
+        Coordinates of the residuals' structure, where they have one.
     """
 
     covariances: tuple[Floats, ...]
     sigma: Floats
+    delta: Floats | None = None
 
 
 def theta_slices(model: Model) -> list[slice]:
@@ -79,7 +83,7 @@ def covariances_from_lambdas(
     about: Coordinates, lambdas: tuple[Floats, ...], sigma: Floats
 ) -> tuple[Floats, ...]:
     """The users' covariances, sigma² C Lambda Lambda' C' of every block."""
-    roots = [C @ f for C, f in zip(about.blocks, lambdas, strict=True)]
+    roots = [C @ f for C, f in zip(about.blocks, lambdas, strict=False)]
     return tuple((sigma**2)[:, None, None] * f @ f.swapaxes(1, 2) for f in roots)
 
 
@@ -93,7 +97,7 @@ def lambdas_from_covariances(about: Coordinates, variances: Variances) -> tuple[
         values, vectors = np.linalg.eigh(inner / (safe[:, :, None] * safe[:, None, :]))
         root = vectors * np.sqrt(np.clip(values, 0.0, None))[:, None, :]
         out.append(scale[:, :, None] * root / variances.sigma[:, None, None])
-    return tuple(out)
+    return tuple(out) if variances.delta is None else (*out, variances.delta[:, None, :])
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,14 +114,17 @@ class PsiPoint:
         For each term the standard deviations of its coefficients, shape (S, k).
     correlation : tuple of ndarray or None
         For each term its correlation matrix, shape (S, k, k).
+    values : tuple of ndarray
+        For each term the natural values of its pattern's numbers, shape (S, d).
     log_jacobian : ndarray, shape (S,)
-        log |d(free sds, correlations) / d psi|, summed over the terms.
+        log |d(free sds, correlations, values) / d psi|, summed over the terms.
     """
 
     factors: tuple[Floats, ...]
     inner: tuple[Floats, ...]
     sd: tuple[Floats, ...]
     correlation: tuple[Floats, ...]
+    values: tuple[Floats, ...]
     log_jacobian: Floats
 
 
@@ -131,6 +138,7 @@ def read_psi(model: Model, about: Coordinates, psi: Floats) -> PsiPoint:
     factors, inner = _empty_blocks(model, psi.shape[0]), _empty_blocks(model, psi.shape[0])
     sds: list[Floats] = []
     correlations: list[Floats] = []
+    values: list[Floats] = []
     log_jacobian = np.zeros(psi.shape[0])
     for term, where in zip(model.terms, theta_slices(model), strict=True):
         k = len(term.columns)
@@ -145,9 +153,11 @@ def read_psi(model: Model, about: Coordinates, psi: Floats) -> PsiPoint:
         _place(factors[term.block], term.columns, root)
         _place(inner[term.block], term.columns, inner_root / _units(about, term)[:, None])
         sds.append(sd)
+        values.append(np.empty((len(psi), 0)) if scales.values is None else scales.values)
         unit = root / np.where(sd > 0, sd, 1.0)[:, :, None]
         correlations.append(unit @ unit.swapaxes(1, 2))
-    return PsiPoint(tuple(factors), tuple(inner), tuple(sds), tuple(correlations), log_jacobian)
+    found = tuple(factors), tuple(inner), tuple(sds), tuple(correlations), tuple(values)
+    return PsiPoint(*found, log_jacobian)
 
 
 def write_psi(
@@ -175,12 +185,28 @@ def write_psi(
     return np.concatenate(out) if out else np.empty(0)
 
 
-def psi_of(model: Model, about: Coordinates, covariances: tuple[Floats, ...]) -> Floats:
-    """The psi, shape (S, d), of S covariances of every block, each of shape (S, k, k)."""
+def psi_of(
+    model: Model,
+    about: Coordinates,
+    covariances: tuple[Floats, ...],
+    values: Sequence[Floats | None] = (),
+) -> Floats:
+    """The psi, shape (S, d), of S covariances of every block, each of shape (S, k, k).
+
+    `values` are the numbers of a block's patterns, shape (S, numbers), where it has some.
+    """
     out = []
+    taken = [0] * len(covariances)
     for term in model.terms:
         columns = np.array(term.columns)
         cov = covariances[term.block][:, columns[:, None], columns[None, :]]
+        own = values[term.block] if values else None
+        if isinstance(term.structure, Patterned) and own is not None:
+            first, count = taken[term.block], len(term.structure.parameters)
+            taken[term.block] += count
+            sd = np.sqrt(np.einsum("sii->si", cov))
+            out.append(term.structure.psi_of(sd, own[:, first : first + count]))
+            continue
         if is_far(about, term):
             shift = centring(term)
             cov = shift @ cov @ shift.T

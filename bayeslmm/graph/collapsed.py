@@ -11,11 +11,12 @@ from bayeslmm.errors import MethodError, nearest
 from bayeslmm.gaussian.by_roots import ByRoots
 from bayeslmm.gaussian.target import target
 from bayeslmm.graph.effects import covariance_root
+from bayeslmm.graph.joint_priors import residual_sd
 from bayeslmm.graph.marginal import operation
 from bayeslmm.graph.numbers import f64
-from bayeslmm.graph.priors import scalar
+from bayeslmm.graph.patterns import residual_parameters
 from bayeslmm.model import Model, not_gaussian, prior_rows, unreachable
-from bayeslmm.model.names import group_names, response_name
+from bayeslmm.model.names import group_names, residual_names, response_name
 
 MULTIPLIER = "beta_multiplier"
 
@@ -49,19 +50,22 @@ def collapsed(model: Model) -> Any:
         raise MethodError(reason)
     names = group_names(model)
     rows = prior_rows(model).on(model.columns)
-    coords: dict[str, Any] = {}
+    coords: dict[str, Any] = residual_names(model).coords()
     for g in names:
         coords |= g.coords()
     with pm.Model(coords=coords) as out:
         roots = {g.group: covariance_root(model, i, g) for i, g in enumerate(names)}
         sigma = None
         if not model.sigma_known:
-            sigma = scalar("sigma", model.priors["sigma"], positive=True)
+            sigma = residual_sd(model)
         multiplier = None
         if len(rows.heavy):
             half = f64(0.5 * rows.nu[rows.heavy])
             multiplier = pm.Gamma(MULTIPLIER, half, half, shape=len(rows.heavy))
-        value = marginal_loglik(model, roots, sigma=sigma, multiplier=multiplier)
+        numbers = None
+        if model.residual is not None:
+            numbers, sigma = residual_parameters(model, sigma), None
+        value = _marginal(model, roots, sigma, multiplier, numbers)
         pm.Potential(f"{response_name(model)}_marginal", pt.as_tensor_variable(value))
     return out
 
@@ -100,6 +104,19 @@ def marginal_loglik(
     MethodError
         A factor that is missing or unknown, or a sigma too few or too many.
     """
+    if model.residual is not None:
+        raise MethodError(
+            "marginal_loglik() takes models with independent residuals",
+            hint="model.to_pymc(marginal=True) takes the others",
+        )
+    return _marginal(model, roots, sigma, multiplier, None)
+
+
+def _marginal(
+    model: Model, roots: Mapping[str, Any], sigma: Any, multiplier: Any, numbers: Any
+) -> Any:
+    """As `marginal_loglik`; `numbers` are the residuals' own, sigma among them, where they have
+    a structure."""
     import pytensor.tensor as pt
 
     density = ByRoots(target(model))
@@ -110,13 +127,15 @@ def marginal_loglik(
     missing = [group for group in groups if group not in roots]
     if missing:
         raise MethodError("A root of each factor's covariance is needed", got=f"none of {missing}")
-    if (sigma is None) is density.has_sigma:
+    if numbers is None and (sigma is None) is density.has_sigma:
         raise MethodError("sigma is needed" if density.has_sigma else "sigma is known here")
     parts = [
         pt.flatten(_root(roots[group], group, k))
         for group, k in zip(groups, density.shapes, strict=True)
     ]
-    if sigma is not None:
+    if numbers is not None:
+        parts.append(numbers)
+    elif sigma is not None:
         parts.append(pt.as_tensor_variable(sigma, dtype="float64")[None])
     heavy = len(density.target.rows.heavy)
     if heavy:

@@ -9,9 +9,12 @@ import numpy as np
 
 from bayeslmm.graph.affine import Affine, between, centred, noncentred
 from bayeslmm.graph.effect_nodes import NODES
+from bayeslmm.graph.joint_priors import shared_sds
 from bayeslmm.graph.numbers import f64
 from bayeslmm.graph.parametrisation import Choice
+from bayeslmm.graph.patterns import pattern_root
 from bayeslmm.graph.priors import correlation_cholesky, scalar, vector
+from bayeslmm.graph.related import related
 from bayeslmm.model import Model, Term
 from bayeslmm.model.names import GroupNames, group_names
 
@@ -73,6 +76,8 @@ def _effects(model: Model, g: GroupNames, root: Any, choice: Choice) -> Any:
     name = f"{g.prefix}{g.label}_z"
     if kind == "normal" and choice.name == "noncentred":
         z = pm.Normal(name, f64(0.0), f64(1.0), dims=(g.label, g.coef_dim))
+        if g.group in model.kin:
+            z = related(model.kin[g.group], z)
         return z * root[0, 0] if k == 1 else z @ root.T
     node = NODES[kind](model, g)
     affine = _affine(model, g, root, choice)
@@ -131,19 +136,26 @@ def covariance_root(model: Model, index: int, g: GroupNames) -> Any:
     k = len(g.coefs)
     root = pt.diag(sds)
     correlations: dict[tuple[int, int], Any] = {}
+    numbers = []
     for number, term in enumerate(terms):
-        if term.cor_key is None:
+        if not term.couples:
             continue
         suffix = "" if len(terms) == 1 else f"_{number}"
         own = list(term.columns)
-        name = f"{g.prefix}{g.label}_corr_cholesky{suffix}"
-        factor = correlation_cholesky(name, model.priors[term.cor_key], len(own))
+        if term.cor_key is None:
+            factor, values = pattern_root(model, term, g)
+            numbers += [values] if values is not None else []
+        else:
+            name = f"{g.prefix}{g.label}_corr_cholesky{suffix}"
+            factor = correlation_cholesky(name, model.priors[term.cor_key], len(own))
         scaled = sds[own][:, None] * factor
         root = scaled if len(own) == k else root[np.ix_(own, own)].set(scaled)
         matrix = factor @ factor.T
         for i in range(len(own)):
             for j in range(i + 1, len(own)):
                 correlations[own[i], own[j]] = matrix[i, j]
+    if numbers:
+        pm.Deterministic(g.par, pt.concatenate(numbers), dims=g.par_dim)
     if g.pairs:
         stacked = pt.stack([correlations[pair] for pair in g.pairs])
         pm.Deterministic(g.cor, stacked, dims=g.pair_dim)
@@ -155,8 +167,16 @@ def _sds(model: Model, g: GroupNames, terms: list[Term]) -> Any:
     import pymc as pm
     import pytensor.tensor as pt
 
+    whole = shared_sds(model)
+    if whole:
+        return pm.Deterministic(g.sd, pt.stack(_in_order(whole, terms)), dims=g.coef_dim)
     priors = {c: model.priors[f"sd_{g.group}[{name}]"] for c, name in enumerate(g.coefs)}
-    shared = {c: t.columns[0] for t in terms for c in t.columns if t.structure.name == "id"}
+    shared = {
+        c: t.columns[0]
+        for t in terms
+        for c in t.columns
+        if len(t.structure.free_sds(len(t.columns))) < len(t.columns)
+    }
     if not shared:
         return vector(g.sd, list(priors.values()), g.coef_dim, positive=True)
     free = {
@@ -166,3 +186,14 @@ def _sds(model: Model, g: GroupNames, terms: list[Term]) -> Any:
     }
     stacked = pt.stack([free[shared.get(c, c)] for c in priors])
     return pm.Deterministic(g.sd, stacked, dims=g.coef_dim)
+
+
+def _in_order(sds: Mapping[str, Any], terms: list[Term]) -> list[Any]:
+    """One for each coefficient of the factor: its own, or the one that its term has for all."""
+    out: dict[int, Any] = {}
+    for term in terms:
+        free = term.structure.free_sds(len(term.columns))
+        own = dict(zip(free, term.sd_keys, strict=True))
+        for i, column in enumerate(term.columns):
+            out[column] = sds[own.get(i, term.sd_keys[0])]
+    return [out[column] for column in sorted(out)]

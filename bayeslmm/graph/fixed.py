@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from bayeslmm.graph.joint_priors import joint_slopes
+from bayeslmm.graph.joint_priors import joint_slopes, residual_sd
 from bayeslmm.graph.numbers import f64
 from bayeslmm.graph.priors import scalar, vector
 from bayeslmm.model import Model
@@ -61,7 +61,7 @@ def _slopes(model: Model, coefs: list[str], name: str, dims: str) -> Any:
     if isinstance(joint, JointPrior):
         unit: Any = joint_units(model, None)
         if joint.name == "r2d2" and model.has_sigma:
-            unit = scalar("sigma", model.priors["sigma"], positive=True) * f64(
+            unit = residual_sd(model) * f64(
                 1.0 / column_scales(model.design.X[:, list(model.columns)])[kept]
             )
         return joint_slopes(name, joint, dims, len(kept), unit)

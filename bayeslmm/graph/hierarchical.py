@@ -13,7 +13,7 @@ from bayeslmm.graph.fixed import fixed_coords, fixed_part
 from bayeslmm.graph.parametrisation import Choice, choose
 from bayeslmm.graph.response import cutpoint_labels, parameters, response
 from bayeslmm.model import Model
-from bayeslmm.model.names import group_names
+from bayeslmm.model.names import group_names, residual_names
 
 
 def hierarchical(
@@ -85,6 +85,7 @@ def _coords(model: Model) -> dict[str, Any]:
     coords: dict[str, Any] = {"row": np.flatnonzero(model.used), **predictor_coords(model)}
     for sub in model.dpars.values():
         coords |= predictor_coords(sub)
+    coords |= residual_names(model).coords()
     if model.family.categorical == "ordered":
         coords["cutpoint_between"] = cutpoint_labels(model)
     if _unordered(model):

@@ -1,4 +1,4 @@
-"""PyMC nodes of the priors over all slopes together."""
+"""PyMC nodes of the priors over all slopes, or all standard deviations, together."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 from bayeslmm.graph.numbers import f64
+from bayeslmm.graph.patterns import stratified_sd
+from bayeslmm.graph.priors import scalar
+from bayeslmm.model import Model, shared_variance
 from bayeslmm.priors import R2D2, Horseshoe, JointPrior
 
 Scales = Callable[[Any, str, str, int, Any], Any]
@@ -52,3 +55,43 @@ def _r2d2(prior: R2D2, name: str, dims: str, count: int, unit: Any) -> Any:
 
 
 _SCALES: dict[str, Scales] = {"horseshoe": _horseshoe, "r2d2": _r2d2}
+
+
+def residual_sd(model: Model) -> Any:
+    """sigma, from its own prior or as its part of the total variance; made when first asked for."""
+    import pymc as pm
+
+    here = pm.modelcontext(None)
+    if "sigma" in here.named_vars:
+        return here["sigma"]
+    if model.strata is not None:
+        return stratified_sd(model)
+    shared = shared_sds(model)
+    if "sigma" in shared:
+        return pm.Deterministic("sigma", shared["sigma"])
+    return scalar("sigma", model.priors["sigma"], positive=True)
+
+
+def shared_sds(model: Model) -> dict[str, Any]:
+    """By key, the standard deviations that share out a total variance; none without such a prior.
+
+    The total's root and the shares are drawn when the first of them is asked for.
+    """
+    import pymc as pm
+    import pytensor.tensor as pt
+
+    found = shared_variance(model)
+    if found is None:
+        return {}
+    prior, keys = found
+    here, count = pm.modelcontext(None), len(keys)
+    total, share = f"{model.prefix}total_sd", f"{model.prefix}variance_share"
+    if total not in here.named_vars:
+        dims = f"{model.prefix}variance_component"
+        here.add_coord(dims, [f"{model.prefix}{key}" for key in keys])
+        pm.HalfStudentT(total, nu=f64(prior.nu), sigma=f64(prior.spread))
+        if count > 1:  # one component has it all
+            pm.Dirichlet(share, f64(prior.weights(count)), dims=dims)
+    root = pt.sqrt(here[share]) if count > 1 else f64([1.0])
+    sds = here[total] * root / f64(prior.unit(count))
+    return {key: sds[i] for i, key in enumerate(keys)}

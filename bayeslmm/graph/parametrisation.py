@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -78,11 +78,18 @@ def choose(model: Model, parametrisation: str | Mapping[str, str] = "auto") -> d
     """
     groups = [b.group for b in model.design.blocks]
     asked = _asked(groups, parametrisation)
+    for group in model.kin:
+        if asked[group] == "centred":
+            raise MethodError(f"Effects of {group!r} are related: they are drawn noncentred")
+        asked[group] = "noncentred"
     chosen = [group for group in groups if asked[group] == "auto"]
     said, why = _said(model) if chosen else (None, "")
     out = {}
     for index, group in enumerate(groups):
-        if asked[group] != "auto":
+        if group in model.kin:
+            text = f"Effects of {group}: noncentred, as its levels are related."
+            out[group] = Choice(group, "noncentred", text)
+        elif asked[group] != "auto":
             out[group] = Choice(group, asked[group], f"Effects of {group}: {asked[group]}, asked.")
         elif said is None:
             out[group] = Choice(group, "noncentred", f"Effects of {group}: noncentred; {why}.")
@@ -119,7 +126,8 @@ def _said(model: Model) -> tuple[tuple[Said, ...] | None, str]:
     try:
         with warnings.catch_warnings(), np.errstate(all="ignore"):
             warnings.simplefilter("ignore")
-            said = what_is_said(model)
+            # fixed numbers that need not be right: independent residuals serve
+            said = what_is_said(replace(model, residual=None, kin={}))
     except trouble:
         said = None
     if said is None or not all(_is_finite(s) for s in said):

@@ -9,9 +9,11 @@ from typing import Any
 import numpy as np
 
 from bayeslmm.graph.bounded import ordered, unit
+from bayeslmm.graph.joint_priors import residual_sd
 from bayeslmm.graph.links import inverse
 from bayeslmm.graph.numbers import f64
 from bayeslmm.graph.observe import observe
+from bayeslmm.graph.patterns import residual_loglik, residual_parameters
 from bayeslmm.graph.priors import scalar
 from bayeslmm.model import Model
 from bayeslmm.model.names import response_name
@@ -37,11 +39,13 @@ def parameters(model: Model, predictors: Mapping[str, Any]) -> dict[str, Any]:
             out[a.name] = ordered(a.name, model.priors[a.name], cutpoint_labels(model))
         elif a.name in model.parameters and np.isfinite(a.upper):
             out[a.name] = unit(a.name, model.priors[a.name])
-        elif a.name in pm.modelcontext(None).named_vars:  # a prior of the slopes has asked for it
-            out[a.name] = pm.modelcontext(None)[a.name]
+        elif a.name in model.parameters and a.name == "sigma":
+            out["sigma"] = residual_sd(model)
         elif a.name in model.parameters:
             out[a.name] = scalar(a.name, model.priors[a.name], positive=True)
     extras = model.design.extras
+    if model.residual is not None:
+        return out
     if model.sigma_known:
         out["sigma"] = pm.Data("known_sd", f64(extras["known_sd"][model.used]), dims="row")
     elif model.family.name == "gaussian" and "weights" in extras:
@@ -69,6 +73,9 @@ def response(model: Model, eta: Any, values: Mapping[str, Any]) -> None:
     """
     import pymc as pm
 
+    if model.residual is not None:
+        structured_response(model, eta, values)
+        return
     used, extras = model.used, model.design.extras
     name = response_name(model)
     while name in pm.modelcontext(None).named_vars:
@@ -84,6 +91,15 @@ def response(model: Model, eta: Any, values: Mapping[str, Any]) -> None:
         name, model.family, eta, values, y,
         link=model.link.name, dims="row", trials=trials, weights=weights,
     )  # fmt: skip
+
+
+def structured_response(model: Model, eta: Any, values: Mapping[str, Any]) -> None:
+    """A Gaussian response whose residuals have a structure: a potential of its own."""
+    import pymc as pm
+
+    y = pm.Data(f"{response_name(model)}_data", typed(model), dims="row")
+    numbers = residual_parameters(model, None if model.sigma_known else values["sigma"])
+    pm.Potential(f"{response_name(model)}_loglik", residual_loglik(model, y - eta, numbers))
 
 
 def typed(model: Model) -> Any:

@@ -142,8 +142,9 @@ def assemble(start, border, place, rest, rest_place, stack, sizes, diagonal, x):
         Where each goes, -1 for the upper half of a level's own.
     stack, sizes : ndarray
         As in `factor_border`.
-    diagonal : ndarray of int32, shape (q,)
-        Places of the diagonal of S.
+    diagonal : tuple
+        Places (int32) and values of the prior precision of b: ones on the diagonal of S, where
+        levels are independent.
     x : ndarray
     """
     column_a, _, block_a, block_b, first, value = rest
@@ -165,8 +166,9 @@ def assemble(start, border, place, rest, rest_place, stack, sizes, diagonal, x):
                     for d in range(k_a):
                         total += stack[a, d, i] * spare[d, c]
                     x[to] += total
-    for i in range(len(diagonal)):
-        x[diagonal[i]] += 1.0
+    unit_place, unit = diagonal
+    for i in range(len(unit)):
+        x[unit_place[i]] += unit[i]
     k = border.shape[1]
     to = 0
     if k == 1:

@@ -8,15 +8,18 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
+from bayeslmm.covariance import Precision
 from bayeslmm.design import Categories, Design, aliasing, learn
 from bayeslmm.errors import DataWarning, IdentifiabilityWarning, ModelError, PriorError, warn
 from bayeslmm.families import LINKS, Auxiliary, Family, Link, Response
 from bayeslmm.formula import Formula, parse
 from bayeslmm.model.checks import find
 from bayeslmm.model.effects import EFFECTS
+from bayeslmm.model.known import NOTHING, ROW, Known, check_residual
 from bayeslmm.model.names import renamed
+from bayeslmm.model.residual import Residual, columns_of_residual, resolve_residual
 from bayeslmm.model.response import (
     Predictor,
     check_inputs,
@@ -26,15 +29,22 @@ from bayeslmm.model.response import (
     of_parameter,
     predictor,
 )
-from bayeslmm.model.scales import extents
+from bayeslmm.model.scales import Extent, extents
+from bayeslmm.model.structures import structure_of
 from bayeslmm.model.types import Finding, Model, Specification
-from bayeslmm.priors import Prior, Slot, Slots, resolve_priors
+from bayeslmm.priors import RESIDUAL, Prior, Slot, Slots, resolve_priors
 
 Column = str | ArrayLike | None
+NO_KIN: Mapping[str, Precision] = {}
 Priors = Mapping[str, str | Prior] | str | None
 
 
-def build(spec: Specification, data: Any, extras: Mapping[str, Column] | None = None) -> Model:
+def build(
+    spec: Specification,
+    data: Any,
+    extras: Mapping[str, Column] | None = None,
+    known: Known = NOTHING,
+) -> Model:
     """Resolve a specification against a table.
 
     Parameters
@@ -45,6 +55,8 @@ def build(spec: Specification, data: Any, extras: Mapping[str, Column] | None = 
     extras : mapping, optional
         Row-wise inputs by what they are: ``weights``, ``offset``, ``known_sd``, ``trials``; a
         column name or an array of n numbers each.
+    known : Known
+        Matrices that are given.
 
     Raises
     ------
@@ -55,8 +67,14 @@ def build(spec: Specification, data: Any, extras: Mapping[str, Column] | None = 
     given = {key: value for key, value in (extras or {}).items() if value is not None}
     check_inputs(family, link, given, spec.dpar)
     formulas = _formulas(spec)
-    design = _learn(formulas[""], formulas.values(), data, given, spec.missing, family)
+    check_residual(spec, known)
+    if known.residual is not None:
+        given[ROW] = np.arange(len(known.residual))
+    design = _learn(formulas[""], formulas.values(), data, given, spec, family, known.levels)
     check_rows(design, family)
+    residual = resolve_residual(spec.residual, known.residual_of(design), design)
+    if "known_sd" in given and residual is not None:
+        residual.require_no_variances()
     own, others = _split(spec.priors, spec.dpar)
     response = describe(design, family, link)
     dpars = {}
@@ -65,10 +83,13 @@ def build(spec: Specification, data: Any, extras: Mapping[str, Column] | None = 
         if name in spec.dpar:
             with warnings.catch_warnings():  # rows that were dropped are told of once
                 warnings.simplefilter("ignore", DataWarning)
-                there = _learn(formulas[name], formulas.values(), data, {}, spec.missing, family)
+                there = _learn(formulas[name], formulas.values(), data, {}, spec, family)
             dpars[name] = _parameter(spec, family, auxiliary, there, response, others[name])
     about = predictor(response, family, link, design.extras.get("trials"))
-    model = _resolve(replace(spec, priors=own), design, family, link, about, response, dpars)
+    model = _resolve(
+        replace(spec, priors=own), design, family, link, about, response, dpars,
+        residual=residual, kin=known.kin(design),
+    )  # fmt: skip
     notes = [*design.notes, *model.notes]
     if model.has_sigma and design.n <= design.p:
         notes.append(warn(f"{design.n} rows for {design.p} fixed coefficients", DataWarning))
@@ -93,14 +114,26 @@ def _learn(
     all_formulas: Collection[Formula],
     data: Any,
     extras: Mapping[str, str | ArrayLike],
-    missing: str,
+    spec: Specification,
     family: Family,
+    levels: Mapping[str, NDArray[Any]] | None = None,
 ) -> Design:
     also = dict.fromkeys(name for f in all_formulas for name in f.variables)
     kind: Categories = "all" if family.categorical else "none"
     if family.name == "bernoulli":
         kind = "text"
-    return learn(formula, data, extras=extras, missing=missing, categories=kind, also=also)
+    beside, grouping = columns_of_residual(spec.residual)
+    return learn(
+        formula,
+        data,
+        extras=extras,
+        missing=spec.missing,
+        categories=kind,
+        also=also,
+        beside=beside,
+        grouping=grouping,
+        levels=levels,
+    )
 
 
 def _split(priors: Priors, dpar: Mapping[str, str]) -> tuple[Priors, dict[str, Priors]]:
@@ -128,7 +161,8 @@ def _parameter(
 ) -> Model:
     """The predictor of a further parameter of the family."""
     link = LINKS[auxiliary.link]
-    own = replace(spec, formula=spec.dpar[auxiliary.name], priors=priors, random={}, dpar={})
+    text = spec.dpar[auxiliary.name]
+    own = replace(spec, formula=text, priors=priors, random={}, dpar={}, residual=None)
     about = of_parameter(auxiliary, link, response)
     return _resolve(own, design, family, link, about, None, {}, f"{auxiliary.name}_")
 
@@ -142,34 +176,54 @@ def _resolve(
     response: Response | None,
     dpars: Mapping[str, Model],
     prefix: str = "",
+    residual: Residual | None = None,
+    kin: Mapping[str, Precision] = NO_KIN,
 ) -> Model:
     """A predictor with its priors, and what can be seen in it before any fit."""
-    _check_random(spec, design, categorical=family.categorical == "unordered")
-    alias = aliasing(design.X, design.coefs)
+    _check_random(spec, design, kin, categorical=family.categorical == "unordered")
+    weights = design.extras.get("weights")
+    used = design.X if weights is None or np.all(weights > 0) else design.X[weights > 0]
+    alias = aliasing(used, design.coefs)
     fixed, random = extents(design)
     coefs = _coefs(design, family, prefix)
-    others = _others(spec, design, family, response, dpars)
+    others = _others(spec, design, family, response, dpars, residual)
     slots = Slots(
         coefs=coefs,
         x_scale=np.asarray(fixed.scale[[c in coefs for c in design.coefs]]),
         random={b.group: (b.coefs, e.scale) for b, e in zip(design.blocks, random, strict=True)},
-        correlated=_correlated(design),
+        correlated=_correlated(design, residual),
         others=others,
         centre=about.centre,
         slope=about.slope,
         effect=about.effect,
+        variances=_variances(design, random, others, link),
     )
     priors = _priors(spec.priors, slots, prefix)
     findings = (
-        *find(design, random, sigma_known="sigma" not in others),
+        *find(
+            design,
+            random,
+            kin,
+            residual,
+            spec.residual,
+            gaussian=response is not None and _closed(spec, family, link),
+            sigma_known=not any(key.startswith("sigma") for key in others),
+        ),
         *_rank_findings(alias.aliased),
     )
     notes = tuple(_say(findings))
     unit = response.spread if response is not None and link.name == "identity" else 1.0
     return Model(
         spec, design, family, priors, alias, link, findings, notes, dict(dpars), prefix,
-        unit=unit if unit > 0 and not family.categorical else 1.0,
+        unit=unit if unit > 0 and not family.categorical else 1.0, residual=residual,
+        kin=dict(kin),
     )  # fmt: skip
+
+
+def _closed(spec: Specification, family: Family, link: Link) -> bool:
+    """Whether V is the covariance of the response."""
+    normal = all(kind == "normal" for kind in spec.random.values())
+    return family.name == "gaussian" and link.name == "identity" and not spec.dpar and normal
 
 
 def _priors(given: Priors, slots: Slots, prefix: str) -> dict[str, Prior]:
@@ -188,19 +242,26 @@ def _coefs(design: Design, family: Family, prefix: str) -> tuple[str, ...]:
     return design.coefs
 
 
-def _correlated(design: Design) -> frozenset[str]:
-    return frozenset(
+def _correlated(design: Design, residual: Residual | None) -> frozenset[str]:
+    free = residual is not None and residual.is_free
+    return frozenset({RESIDUAL} if free else ()) | frozenset(
         b.group
         for b in design.blocks
         if any(part.structure == "us" and len(part.columns) > 1 for part in b.parts)
     )
 
 
-def _check_random(spec: Specification, design: Design, *, categorical: bool) -> None:
+def _check_random(
+    spec: Specification, design: Design, kin: Mapping[str, Precision], *, categorical: bool
+) -> None:
     groups = {b.group: b for b in design.blocks}
     for group, kind in spec.random.items():
         if group not in groups:
             raise ModelError(f"random= names no grouping factor {group!r}", allowed=list(groups))
+        if kind != "normal" and group in kin:
+            raise ModelError(
+                f"Effects of {group!r} are related, and only normal ones can be", got=kind
+            )
         if kind != "normal" and categorical:
             raise ModelError("random= isn't available for unordered categories")
         if kind not in ("normal", *EFFECTS):
@@ -216,19 +277,54 @@ def _others(
     family: Family,
     response: Response | None,
     dpars: Mapping[str, Model],
+    residual: Residual | None,
 ) -> dict[str, Slot]:
     """Parameters of the response's family, and of effects that are not normal."""
-    out = {}
+    out: dict[str, Slot] = {}
     if response is not None:
         for a in family.auxiliaries:
             if a.name not in dpars and not (a.name == "sigma" and "known_sd" in design.extras):
-                out[a.name] = Slot(a.default(response), a.lower, a.upper)
+                out |= _of_family(a, response, residual)
+    if residual is not None:
+        for p in residual.parameters[: residual.n_single]:
+            out[f"residual_par[{p.name}]"] = Slot(p.prior, p.lower, p.upper)
     for block in design.blocks:
+        for part in block.parts:
+            structure = structure_of(part, tuple(block.coefs[c] for c in part.columns))
+            for p in structure.parameters:
+                out[f"{block.group}_par[{p.name}]"] = Slot(p.prior, p.lower, p.upper)
         kind = spec.random.get(block.group, "normal")
         if kind in EFFECTS:
             for key, declared in EFFECTS[kind].extras(block.group, block.coefs).items():
                 out[key] = Slot(*declared)
     return out
+
+
+def _of_family(a: Auxiliary, response: Response, residual: Residual | None) -> dict[str, Slot]:
+    """A parameter of the family; sigma by stratum where there are some."""
+    default = a.default(response)
+    if a.name != "sigma" or residual is None or residual.strata is None:
+        return {a.name: Slot(default, a.lower, a.upper)}
+    labels = residual.strata.labels
+    return {f"sigma[{x}]": Slot(default, a.lower, a.upper, also=("sigma",)) for x in labels}
+
+
+def _variances(
+    design: Design, random: tuple[Extent, ...], others: Mapping[str, Slot], link: Link
+) -> tuple[tuple[str, float], ...]:
+    """The standard deviations whose squares add up, with the scales of their columns.
+
+    Those of the effects are on the scale of the predictor; sigma is on it on an identity link.
+    """
+    out = []
+    for block, extent in zip(design.blocks, random, strict=True):
+        for part in block.parts:
+            structure = structure_of(part, tuple(block.coefs[c] for c in part.columns))
+            free = [part.columns[i] for i in structure.free_sds(len(part.columns))]
+            out += [(f"sd_{block.group}[{block.coefs[c]}]", float(extent.scale[c])) for c in free]
+    if "sigma" in others and link.name == "identity":
+        out.append(("sigma", 1.0))
+    return tuple(out)
 
 
 def _rank_findings(aliased: Mapping[str, Mapping[str, float]]) -> list[Finding]:

@@ -2,22 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bayeslmm.covariance import STRUCTURES, Precision
 from bayeslmm.design import Design, RandomBlock
+from bayeslmm.linalg.compiled import one_blas_thread
+from bayeslmm.model.dispersion import Dispersion, Effects, dispersion
+from bayeslmm.model.identified import say, unidentified
+from bayeslmm.model.residual import Residual
 from bayeslmm.model.scales import STRETCH, Extent
 from bayeslmm.model.types import Finding
+from bayeslmm.model.unbounded import unbounded
 
-LIKELIHOOD = frozenset({"ml", "reml"})
+LIKELIHOOD = frozenset({"ml", "reml", "anova"})
+RESTRICTED = frozenset({"reml", "anova"})
 Floats = NDArray[np.float64]
+Ints = NDArray[np.intp]
 
 
-def find(design: Design, extents: Sequence[Extent], *, sigma_known: bool) -> tuple[Finding, ...]:
-    """All findings on the random part of a design; `extents` are those of its blocks."""
+def find(
+    design: Design,
+    extents: Sequence[Extent],
+    kin: Mapping[str, Precision],
+    residual: Residual | None,
+    text: str | None,
+    *,
+    gaussian: bool,
+    sigma_known: bool,
+) -> tuple[Finding, ...]:
+    """All findings on the dispersion of a design; `extents` are those of its blocks.
+
+    Parameters
+    ----------
+    text : str, optional
+        As in ``residual=``.
+    gaussian : bool
+        Whether the response is Gaussian about a linear predictor, so that V is its covariance.
+    sigma_known : bool
+    """
 
     @cache
     def basis() -> Floats:
@@ -25,14 +51,64 @@ def find(design: Design, extents: Sequence[Extent], *, sigma_known: bool) -> tup
 
     out: list[Finding] = []
     for block, extent in zip(design.blocks, extents, strict=True):
-        out += _levels(block, design.n, sigma_known)
+        out += _levels(block, design.n, sigma_known or gaussian)
         out += _constant_slopes(block, extent)
         out += _inside_fixed(block, extent, design.p, basis)
-    return (*out, *_same_partition(design))
+    out += _same_partition(design)
+    if gaussian:
+        with one_blas_thread():
+            out += _of_dispersion(design, kin, residual, text or "", sigma_known, out)
+    return tuple(out)
 
 
-def _levels(block: RandomBlock, n: int, sigma_known: bool) -> list[Finding]:
-    if block.n_levels == 1:
+def _of_dispersion(
+    design: Design,
+    kin: Mapping[str, Precision],
+    residual: Residual | None,
+    text: str,
+    sigma_known: bool,
+    found: Sequence[Finding],
+) -> list[Finding]:
+    """What V as a whole tells, beside what was found of single terms."""
+    weights = design.extras.get("weights")
+    used = np.arange(design.n) if weights is None else np.flatnonzero(weights > 0)
+    if not len(used):
+        return []
+    out = [] if sigma_known else unbounded(design, residual, used, text)
+    V = dispersion(design, kin, residual, text, estimated=not sigma_known)
+    stopped = frozenset().union(*(f.fatal for f in found))
+    return [*out, *_not_told(V, design, used, stopped)]
+
+
+def _not_told(V: Dispersion, design: Design, used: Ints, stopped: frozenset[str]) -> list[Finding]:
+    """Parameters that can't be told apart, for methods that nothing has stopped."""
+    if "reml" in stopped or (design.n <= design.p and not design.blocks):
+        return []
+    which = unidentified(V, design.X, used, restricted=True)
+    if not which:
+        return []
+    at_all = () if "ml" in stopped else unidentified(V, design.X, used, restricted=False)
+    if at_all:
+        return [say(V, at_all, LIKELIHOOD, _where(V, at_all, design.n))]
+    return [say(V, which, RESTRICTED, " once the fixed effects are taken out (REML)")]
+
+
+def _where(V: Dispersion, which: Sequence[int], n: int) -> str:
+    """The plainest reason, where it is that there are as many effects as rows."""
+    parts = [part for part in (V.parts[i] for i in which) if isinstance(part, Effects)]
+    for part in parts:
+        effects = part.block.n_levels * len(part.part.columns)
+        if part.block.n_levels == n:
+            return f": there is one row per level of {part.block.group!r}"
+        if effects >= n:
+            return f": there are {effects} effects for {n} rows"
+    return ""
+
+
+def _levels(block: RandomBlock, n: int, told_apart: bool) -> list[Finding]:
+    """`told_apart`: whether the residuals' part is looked at elsewhere, or there is none."""
+    patterned = any(part.structure not in STRUCTURES for part in block.parts)
+    if block.n_levels == 1 and not patterned:
         text = (
             f"Factor {block.group!r} has one level ({block.levels[0]}): the variance between "
             "levels can't be told from the fixed effects, and only a proper prior makes up for it. "
@@ -42,8 +118,8 @@ def _levels(block: RandomBlock, n: int, sigma_known: bool) -> list[Finding]:
     out = []
     for part in block.parts:
         k = len(part.columns)
-        if not sigma_known and block.n_levels * k >= n:
-            names = ", ".join(block.coefs[c] for c in part.columns)
+        names = ", ".join(block.coefs[c] for c in part.columns)
+        if part.structure in STRUCTURES and not told_apart and block.n_levels * k >= n:
             what = "one row per level" if block.n_levels == n else f"{block.n_levels * k} effects"
             text = (
                 f"Term ({names} | {block.group}) has {what} for {n} rows: its variance and the "
@@ -51,7 +127,24 @@ def _levels(block: RandomBlock, n: int, sigma_known: bool) -> list[Finding]:
                 "Give known_sd, or drop a coefficient."
             )
             out.append(Finding(text, LIKELIHOOD, (block.group,)))
+        elif part.structure == "us" and not patterned and block.n_levels < k * (k + 1) // 2:
+            out.append(_few_levels(block, names, k))
     return out
+
+
+def _few_levels(block: RandomBlock, names: str, k: int) -> Finding:
+    J, parameters = block.n_levels, k * (k + 1) // 2
+    lost = k > J
+    text = (
+        f"Term ({names} | {block.group}) has {parameters} variance parameters for {J} levels: "
+        + (
+            f"the covariance of {k} effects can't be told from fewer levels than effects. "
+            if lost
+            else "they are known very poorly, and the estimate may well be singular. "
+        )
+        + f"Take fewer coefficients, uncorrelated ones (|| {block.group}), or informative priors."
+    )
+    return Finding(text, LIKELIHOOD if lost else frozenset(), (block.group,))
 
 
 def _constant_slopes(block: RandomBlock, extent: Extent) -> list[Finding]:
@@ -105,9 +198,10 @@ def _inside_fixed(
         if total > 0 and total - inside < 1e-9 * total:
             text = (
                 f"The random {coef!r} by {block.group!r} lies inside the fixed effects: REML can't "
-                "tell its variance (ML puts it at zero). Leave it out of one of the two parts."
+                "tell its variance (ML is bounded and puts it at zero). Leave it out of one of the "
+                "two parts."
             )
-            out.append(Finding(text, frozenset({"reml"}), (block.group,)))
+            out.append(Finding(text, RESTRICTED, (block.group,)))
     return out
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from bayeslmm.model.effects import EFFECTS
 from bayeslmm.model.types import Model
 
+RESIDUAL_PAR = "residual_par"
 RESERVED = frozenset(
     {
         "chain",
@@ -24,6 +25,7 @@ RESERVED = frozenset(
         "u",
         "row",
         "residual_par",
+        "par",
         "category",
         "slope",
         "cutpoint",
@@ -36,6 +38,9 @@ RESERVED = frozenset(
         "known_sd",
         "weights",
         "Residual",
+        "total_sd",
+        "variance_share",
+        "variance_component",
     }
 )
 
@@ -57,6 +62,10 @@ class GroupNames:
         The correlations that exist, as pairs of coefficients.
     prefix : str
         What the names of the predictor's parameters begin with.
+    pars : tuple of str
+        Numbers of the coefficients' covariance patterns.
+    par_dim : str
+        Their dimension: ``par`` where no other variable has one.
     """
 
     group: str
@@ -65,6 +74,8 @@ class GroupNames:
     coefs: tuple[str, ...]
     pairs: tuple[tuple[int, int], ...]
     prefix: str = ""
+    pars: tuple[str, ...] = ()
+    par_dim: str = "par"
 
     @property
     def shown(self) -> str:
@@ -84,6 +95,10 @@ class GroupNames:
         return f"{self.prefix}cor_{self.label}"
 
     @property
+    def par(self) -> str:
+        return f"{self.prefix}{self.label}_par"
+
+    @property
     def coef_dim(self) -> str:
         return f"{self.prefix}{self.label}_coef"
 
@@ -100,7 +115,55 @@ class GroupNames:
         out: dict[str, Any] = {self.label: self.levels, self.coef_dim: list(self.coefs)}
         if self.pairs:
             out[self.pair_dim] = self.pair_labels
+        if self.pars:
+            out[self.par_dim] = list(self.pars)
         return out
+
+
+@dataclass(frozen=True, slots=True)
+class ResidualNames:
+    """The names of the residuals' parameters in the tree.
+
+    Attributes
+    ----------
+    stratum : str
+        Dimension of sigma, empty where it is one number.
+    strata : ndarray
+        Its levels.
+    pars : tuple of str
+        The structure's further numbers.
+    """
+
+    stratum: str
+    strata: NDArray[Any]
+    pars: tuple[str, ...]
+    par_dim: str = "par"
+
+    @property
+    def sigma_dims(self) -> tuple[str, ...]:
+        return (self.stratum,) if self.stratum else ()
+
+    def coords(self) -> dict[str, Any]:
+        """Coordinates of their dimensions."""
+        out: dict[str, Any] = {self.stratum: self.strata} if self.stratum else {}
+        return out | ({self.par_dim: list(self.pars)} if self.pars else {})
+
+
+def residual_names(model: Model) -> ResidualNames:
+    """Names of the residuals' parameters."""
+    if model.residual is None:
+        return ResidualNames("", np.empty(0), ())
+    pars = tuple(p.name for p in model.residual.parameters)
+    strata = model.residual.strata
+    if strata is None or not model.has_sigma:
+        return ResidualNames("", np.empty(0), pars)
+    name = strata.name.replace("/", "_")
+    while name in RESERVED:
+        name += "_"
+    for g in group_names(model):  # a factor of the same levels may share its dimension
+        if name in _claimed(g.label) and list(g.coords().get(name, [])) != list(strata.levels):
+            name += "_sigma"
+    return ResidualNames(name, np.asarray(strata.levels), pars)
 
 
 def group_names(model: Model) -> tuple[GroupNames, ...]:
@@ -115,21 +178,32 @@ def group_names(model: Model) -> tuple[GroupNames, ...]:
         pairs = tuple(
             (term.columns[i], term.columns[j])
             for term in model.terms
-            if term.block == index and term.cor_key
+            if term.block == index and term.couples
             for i in range(len(term.columns))
             for j in range(i + 1, len(term.columns))
         )
+        pars = tuple(
+            p.name for t in model.terms if t.block == index for p in t.structure.parameters
+        )
         out.append(
             GroupNames(
-                block.group, label, np.asarray(block.levels), block.coefs, pairs, model.prefix
+                block.group, label, np.asarray(block.levels), block.coefs, pairs, model.prefix, pars
             )
         )
-    return tuple(out)
+    return _with_par_dims(model, out)
+
+
+def _with_par_dims(model: Model, names: list[GroupNames]) -> tuple[GroupNames, ...]:
+    """One variable of numbers has the dimension ``par``; beside others a factor has its own."""
+    residual = model.residual is not None and bool(model.residual.parameters)
+    if sum(bool(g.pars) for g in names) + residual <= 1:
+        return tuple(names)
+    return tuple(replace(g, par_dim=f"{g.prefix}{g.label}_par_name") for g in names)
 
 
 def _claimed(label: str) -> set[str]:
     """The names of dimensions and variables that a factor of this label has."""
-    dims = {label, f"{label}_coef", f"{label}_coef2", f"{label}_pair"}
+    dims = {label, f"{label}_coef", f"{label}_coef2", f"{label}_pair", f"{label}_par"}
     return dims | {f"{kind}_{label}" for kind in ("u", "sd", "cor")}
 
 
@@ -162,9 +236,11 @@ def contract_names(model: Model) -> list[str]:
     """Every variable of a posterior's tree, in order: coefficients, effects, the family's."""
     names = [f"{model.prefix}beta"]
     for g in group_names(model):
-        names += [g.u, g.sd, *([g.cor] if g.pairs else []), *effect_parameters(model, g)]
+        names += [g.u, g.sd, *([g.cor] if g.pairs else []), *([g.par] if g.pars else [])]
+        names += effect_parameters(model, g)
     if not model.prefix:
         names += model.parameters
+        names += [RESIDUAL_PAR] if residual_names(model).pars else []
     for sub in model.dpars.values():
         names += contract_names(sub)
     return names

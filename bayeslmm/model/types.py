@@ -10,10 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bayeslmm.covariance import STRUCTURES, Structure
-from bayeslmm.design import Aliasing, Design, RandomBlock
+from bayeslmm.covariance import Patterned, Precision, Structure
+from bayeslmm.design import Aliasing, Design, Part, RandomBlock
 from bayeslmm.families import Family, Link
-from bayeslmm.priors import Prior
+from bayeslmm.model.residual import Residual, Strata
+from bayeslmm.model.structures import structure_of
+from bayeslmm.priors import RESIDUAL, Prior
 
 Floats = NDArray[np.float64]
 
@@ -34,6 +36,8 @@ class Specification:
         Distribution of the effects of a grouping factor, where it isn't the normal.
     dpar : mapping of str to str
         Formulas of further parameters of the family, ``{"sigma": "~ x + (1 | g)"}``.
+    residual : str, optional
+        Structure of the residuals, ``"ar1(time | Subject)"``.
     """
 
     formula: str
@@ -43,6 +47,7 @@ class Specification:
     missing: str = "drop"
     random: Mapping[str, str] = field(default_factory=dict)
     dpar: Mapping[str, str] = field(default_factory=dict)
+    residual: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +87,17 @@ class Term:
         """Keys of the priors of the free standard deviations."""
         free = self.structure.free_sds(len(self.columns))
         return tuple(f"sd_{self.group}[{self.coefs[i]}]" for i in free)
+
+    @property
+    def couples(self) -> bool:
+        """Whether its coefficients correlate."""
+        patterned = isinstance(self.structure, Patterned)
+        return len(self.columns) > 1 and (patterned or self.structure.correlated)
+
+    @property
+    def par_keys(self) -> tuple[str, ...]:
+        """Keys of the priors of the pattern's numbers."""
+        return tuple(f"{self.group}_par[{p.name}]" for p in self.structure.parameters)
 
     @property
     def cor_key(self) -> str | None:
@@ -134,6 +150,10 @@ class Model:
         when the response is replaced, as the priors' numbers do.
     prefix : str
         What the names of this predictor's parameters begin with; empty for the response's own.
+    residual : Residual or None
+        Structure of the residuals; None where they are independent with one sigma.
+    kin : mapping of str to Precision
+        Known relationships between the levels of grouping factors.
     """
 
     spec: Specification
@@ -147,12 +167,14 @@ class Model:
     dpars: Mapping[str, Model] = field(default_factory=dict)
     prefix: str = ""
     unit: float = 1.0
+    residual: Residual | None = None
+    kin: Mapping[str, Precision] = field(default_factory=dict)
 
     @cached_property
     def terms(self) -> tuple[Term, ...]:
         """One for each covariance matrix, in the order of the blocks."""
         return tuple(
-            _term(index, block, part.structure, part.columns)
+            _term(index, block, part)
             for index, block in enumerate(self.design.blocks)
             for part in block.parts
         )
@@ -177,6 +199,34 @@ class Model:
     def has_sigma(self) -> bool:
         """Whether there is one residual standard deviation, to be estimated."""
         return "sigma" in self.parameters
+
+    @property
+    def strata(self) -> Strata | None:
+        """Rows with a residual standard deviation of their own each, where sigma has some."""
+        return None if self.residual is None else self.residual.strata
+
+    @property
+    def sigma_keys(self) -> tuple[str, ...]:
+        """Keys of the priors of the residual standard deviations."""
+        if not self.has_sigma:
+            return ()
+        if self.strata is None:
+            return ("sigma",)
+        return tuple(f"sigma[{label}]" for label in self.strata.labels)
+
+    @property
+    def residual_keys(self) -> tuple[str, ...]:
+        """Keys of the priors of the residual structure's further numbers."""
+        if self.residual is None:
+            return ()
+        single = self.residual.parameters[: self.residual.n_single]
+        return tuple(f"residual_par[{p.name}]" for p in single)
+
+    @property
+    def residual_cor_key(self) -> str | None:
+        """Key of the prior of free correlations of the residuals, where there are any."""
+        free = self.residual is not None and self.residual.is_free
+        return f"cor_{RESIDUAL}" if free else None
 
     @property
     def trials(self) -> Floats | None:
@@ -220,7 +270,8 @@ class Model:
     @property
     def n_variance_parameters(self) -> int:
         """Free parameters of the random effects, and sigma where it is estimated."""
-        return sum(t.n_parameters for t in self.terms) + self.has_sigma
+        own = 0 if self.residual is None else self.residual.size
+        return sum(t.n_parameters for t in self.terms) + self.has_sigma + own
 
     def __repr__(self) -> str:
         return f"Model({str(self.design.formula)!r}, {self.n} rows)"
@@ -234,6 +285,7 @@ class Model:
             "missing": self.spec.missing,
             "random": dict(self.spec.random),
             "dpar": dict(self.spec.dpar),
+            "residual": self.spec.residual,
             "priors": self.prior_texts,
         }
 
@@ -260,10 +312,11 @@ def prior_texts(priors: Mapping[str, Prior]) -> dict[str, str]:
     return out
 
 
-def _term(index: int, block: RandomBlock, structure: str, columns: tuple[int, ...]) -> Term:
+def _term(index: int, block: RandomBlock, part: Part) -> Term:
+    columns = part.columns
     coefs = tuple(block.coefs[c] for c in columns)
     centre = np.zeros(len(columns))
     if "Intercept" in coefs:
         for i, (coef, column) in enumerate(zip(coefs, columns, strict=True)):
             centre[i] = 0.0 if coef == "Intercept" else block.values[:, column].mean()
-    return Term(block.group, index, columns, coefs, STRUCTURES[structure], centre)
+    return Term(block.group, index, columns, coefs, structure_of(part, coefs), centre)

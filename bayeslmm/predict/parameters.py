@@ -17,7 +17,14 @@ from bayeslmm.fit.tree import SAMPLE
 from bayeslmm.graph.response import cutpoint_labels
 from bayeslmm.model import Model
 from bayeslmm.model.effects import EFFECTS
-from bayeslmm.model.names import GroupNames, effect_parameters, group_names
+from bayeslmm.model.names import (
+    RESIDUAL_PAR,
+    GroupNames,
+    effect_parameters,
+    group_names,
+    residual_names,
+)
+from bayeslmm.predict.patterns import fill_correlations
 
 Floats = NDArray[np.float64]
 Values = dict[str, Floats]  # by the tree's names, S points first
@@ -61,6 +68,7 @@ class Parameter:
 def parameters_of(model: Model) -> dict[str, Parameter]:
     """Every variable of a posterior's tree but those that follow from others, by name."""
     out: dict[str, Parameter] = {}
+    residual = residual_names(model)
     for m in (model, *model.dpars.values()):
         lead: dict[str, Any] = {}
         if m is model and m.family.categorical == "unordered":
@@ -73,7 +81,11 @@ def parameters_of(model: Model) -> dict[str, Parameter]:
         if a.name in model.parameters and a.ordered:
             out[a.name] = Parameter({f"{a.name}_between": cutpoint_labels(model)})
         elif a.name in model.parameters:
-            out[a.name] = Parameter({}, a.lower, a.upper, edge=a.name in ("sigma", "zi"))
+            coords = residual.coords() if a.name == "sigma" and residual.stratum else {}
+            coords = {dim: labels for dim, labels in coords.items() if dim == residual.stratum}
+            out[a.name] = Parameter(coords, a.lower, a.upper, edge=a.name in ("sigma", "zi"))
+    if residual.pars:
+        out[RESIDUAL_PAR] = Parameter({residual.par_dim: list(residual.pars)})
     return out
 
 
@@ -84,7 +96,10 @@ def _of_group(model: Model, g: GroupNames, lead: dict[str, Any]) -> dict[str, Pa
         g.sd: Parameter(by_coef, 0.0),
     }
     if g.pairs:
-        out[g.cor] = Parameter(lead | {g.pair_dim: g.pair_labels}, -1.0, 1.0)
+        derived = bool(g.pars)  # where they follow from patterns' numbers
+        out[g.cor] = Parameter(lead | {g.pair_dim: g.pair_labels}, -1.0, 1.0, optional=derived)
+    if g.pars:
+        out[g.par] = Parameter(lead | {g.par_dim: list(g.pars)})
     kind = model.random.get(g.group, "normal")
     if kind != "normal":
         bounds = EFFECTS[kind].extras(g.group, g.coefs)
@@ -130,7 +145,10 @@ def read_parameters(model: Model, given: Any) -> Values:
         if name in given or 0 in p.shape
     }
     _check(model, wanted, found)
-    return {name: value[None] for name, value in found.items()}
+    values = {name: value[None] for name, value in found.items()}
+    for m in (model, *model.dpars.values()):
+        fill_correlations(m, values)
+    return values
 
 
 def _array(name: str, value: Any, parameter: Parameter) -> Floats:
@@ -183,7 +201,9 @@ def _check(model: Model, wanted: dict[str, Parameter], found: Values) -> None:
     """Bounds, ordered cutpoints, and correlations that belong together."""
     for m in (model, *model.dpars.values()):
         for g in group_names(m):
-            if g.pairs and np.any(found[g.sd] == 0):  # no correlation with what doesn't vary
+            if (
+                g.pairs and g.cor in found and np.any(found[g.sd] == 0)
+            ):  # no correlation with what doesn't vary
                 found[g.cor] = np.nan_to_num(found[g.cor])
     for name, value in found.items():
         if not wanted[name].allows(value):
@@ -193,7 +213,7 @@ def _check(model: Model, wanted: dict[str, Parameter], found: Values) -> None:
             raise DataError(f"{a.name} must increase", got=found[a.name].tolist())
     for m in (model, *model.dpars.values()):
         for g in group_names(m):
-            if g.pairs:
+            if g.pairs and g.cor in found:
                 matrix = covariance_of(np.ones_like(found[g.sd]), found[g.cor], g)
                 if np.linalg.eigvalsh(matrix).min() < -SLACK:
                     raise DataError(

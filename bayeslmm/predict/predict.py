@@ -12,16 +12,20 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from bayeslmm.design import RandomBlock, Rows
-from bayeslmm.errors import MethodError, check_seed
-from bayeslmm.fit.covariances import covariance_of
+from bayeslmm.errors import IdentifiabilityWarning, MethodError, check_seed, warn
 from bayeslmm.fit.predictors import Part, parts_of
-from bayeslmm.fit.tables import COLUMNS, half_width, summarise_array
-from bayeslmm.gaussian.equations import equations
-from bayeslmm.gaussian.posterior import linear_variance
-from bayeslmm.gaussian.variances import Variances, lambdas_from_covariances
+from bayeslmm.fit.tables import COLUMNS, summarise_array
 from bayeslmm.model import Model
-from bayeslmm.model.names import group_names
 from bayeslmm.predict.linear import linear_draws
+from bayeslmm.predict.patterns import draw_scaled
+from bayeslmm.predict.plug_in import plug_in, plug_in_response
+from bayeslmm.predict.residuals import (
+    conditionals,
+    joined,
+    new_residuals,
+    residual_points,
+    taken,
+)
 from bayeslmm.predict.response import parameter_draws, trials_of
 from bayeslmm.predict.rows import Extras, blocks_of, chosen_groups, residual_scale, rows_of
 
@@ -29,6 +33,7 @@ Floats = NDArray[np.float64]
 Blocks = tuple[RandomBlock | None, ...]
 NEW_LEVELS = ("error", "draw", "zero")
 KINDS = ("mean", "link", "response")
+SLACK = 1e-7
 
 
 def predict(
@@ -61,14 +66,51 @@ def predict(
     check_seed(seed)
     groups = chosen_groups(model, effects)
     rows = rows_of(model, new, new_levels, groups, extras)
+    if new is not None:
+        _say_not_estimable(model, tree, rows)
+        _refuse_unrelated(model, rows, new_levels)
     if "posterior" not in tree:
+        estimate, blocks = tree["estimate"].dataset, blocks_of(model, rows, groups)
         residual = residual_scale(model, rows) if kind == "response" else None
-        blocks = blocks_of(model, rows, groups)
-        values = _plug_in(model, tree["estimate"].dataset, rows, blocks, new_levels, residual)
+        if residual is not None and model.residual is not None:
+            values = plug_in_response(model, estimate, rows, blocks, new_levels, new, residual)
+        else:
+            values = plug_in(model, estimate, rows, blocks, new_levels, residual)
         return pd.DataFrame(values, columns=COLUMNS, index=pd.Index(rows.index))
     ask = _Question(model, tree, new, groups, new_levels, np.random.default_rng(seed))
     draws = ask.answer(rows, kind)
     return _table(model, rows, draws, kind)
+
+
+def _refuse_unrelated(model: Model, rows: Rows, new_levels: str) -> None:
+    """A new level of a related factor has a relationship to the others that nobody said."""
+    for block in rows.blocks:
+        if block.group in model.kin and new_levels == "draw" and np.any(block.codes < 0):
+            raise MethodError(
+                f"Levels of {block.group!r} are related, and nothing says how new ones are",
+                hint="Put them into the relationship, without rows: their effects are predicted",
+            )
+
+
+def _say_not_estimable(model: Model, tree: xr.DataTree, rows: Rows) -> None:
+    """Warn of rows whose fixed part the data don't determine, where columns were left out."""
+    fitted = tree["estimate" if "estimate" in tree else "posterior"].dataset
+    if not model.aliasing.aliased or fitted.sizes.get("coef", 0) == model.design.p:
+        return
+    coefs = list(model.design.coefs)
+    off = np.zeros(len(rows.X), dtype=bool)
+    for name, combination in model.aliasing.aliased.items():
+        expected = sum((v * rows.X[:, coefs.index(c)] for c, v in combination.items()), 0.0)
+        found = rows.X[:, coefs.index(name)]
+        off |= np.abs(found - expected) > SLACK * np.maximum(1.0, np.abs(found))
+    if off.any():
+        first = rows.index[int(off.argmax())]
+        warn(
+            f"{int(off.sum())} of {len(off)} rows, the first is {first}, have fixed effects that "
+            "the data don't determine (columns were left out as aliased): their predictions rest "
+            "on which were left out.",
+            IdentifiabilityWarning,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +133,8 @@ class _Question:
         link = np.stack([np.zeros_like(eta[0]), *eta], axis=-1) if _unordered(model) else eta[0]
         if kind == "link":
             return link
+        if kind == "response" and model.residual is not None:
+            return self._structured(own[0], rows)
         further = {}
         for name, part in zip(model.dpars, parts[len(own) :], strict=True):
             further[name] = self._linear(part, self._rows_of(part.model, rows))
@@ -104,6 +148,34 @@ class _Question:
         if not model.family.categorical:
             return drawn
         return (drawn[..., None] == np.arange(mu.shape[-1])).astype(np.float64)
+
+    def _structured(self, part: Part, rows: Rows) -> Floats:
+        """New observations whose residuals go with those of the observed rows of their group."""
+        model, rng = self.model, self.rng
+        shape = (part.draws.sizes["chain"], part.draws.sizes["draw"])
+        size = shape[0] * shape[1]
+        sigma, delta = residual_points(model, self.tree, size)
+        if self.new is None:
+            residual = sigma[:, None] * draw_scaled(model, delta, rng)
+            return self._linear(part, rows) + residual.reshape(*shape, -1)
+        new = new_residuals(model, self.new, residual_scale(model, rows))
+        spread = sigma[:, None] * new.scales(delta)
+        if set(self.groups) != {b.group for b in model.design.blocks}:
+            drawn = rng.standard_normal(spread.shape) * spread
+            return self._linear(part, rows) + drawn.reshape(*shape, -1)
+        told = list(conditionals(model, new, delta))
+        every = [np.empty(0, dtype=np.intp), *(t.observed for t in told)]
+        observed = np.unique(np.concatenate(every))
+        both = self._linear(part, joined(rows, taken(model.design.rows, observed)))
+        both = both.reshape(size, -1)
+        count = len(rows.X)
+        left = model.design.y[observed] - both[:, count:]
+        mean = both[:, :count]
+        for t in told:
+            e = left[:, np.searchsorted(observed, t.observed)]
+            mean[:, t.new] += np.einsum("smk,sk->sm", t.weights, e)
+            spread[:, t.new] *= np.sqrt(t.left)
+        return (mean + spread * rng.standard_normal(spread.shape)).reshape(*shape, -1)
 
     def _linear(self, part: Part, rows: Rows) -> Floats:
         groups = [b.group for b in part.model.design.blocks if b.group in self.groups]
@@ -136,46 +208,3 @@ def _table(model: Model, rows: Rows, draws: Floats, kind: str) -> pd.DataFrame:
 def _check(name: str, value: str, allowed: tuple[str, ...]) -> None:
     if value not in allowed:
         raise MethodError(f"Unknown {name}={value!r}", allowed=allowed)
-
-
-def _plug_in(
-    model: Model,
-    e: xr.Dataset,
-    rows: Rows,
-    blocks: Blocks,
-    new_levels: str,
-    residual: Floats | None,
-) -> Floats:
-    """Estimates and standard errors from the equations at the estimated variances."""
-    names = group_names(model)
-    columns = [model.design.coefs.index(c) for c in e["coef"].values]
-    X = rows.X[:, columns]
-    covariances = [
-        covariance_of(e[g.sd].values, e[g.cor].values if g.pairs else np.empty(0), g) for g in names
-    ]
-    sigma = 1.0 if model.sigma_known else float(e["sigma"])
-    at = Variances(tuple(c[None] for c in covariances), np.array([sigma]))
-    system = equations(model, tuple(columns))
-    factor = system.at(lambdas_from_covariances(system.moments.coordinates, at))
-    taken = tuple(None if b is None else (b.codes, b.values) for b in blocks)
-    estimate = X @ e["beta"].values + rows.offset
-    variance = linear_variance(factor, sigma**2, X, taken)
-    for g, block, cov in zip(names, blocks, covariances, strict=True):
-        if block is not None:
-            estimate = estimate + _known_effects(e[g.u].values, block)
-            unseen = block.codes < 0
-            if new_levels == "draw":
-                z = block.values[unseen]
-                variance[unseen] += np.einsum("na,ab,nb->n", z, cov, z)
-    if residual is not None:
-        variance = variance + sigma**2 * residual**2
-    spread = np.sqrt(variance)
-    half = half_width(e.attrs.get("dof")) * spread
-    return np.stack([estimate, spread, estimate - half, estimate + half], axis=-1)
-
-
-def _known_effects(u: Floats, block: RandomBlock) -> Floats:
-    seen = block.codes >= 0
-    out = np.zeros(len(block.codes))
-    out[seen] = np.sum(u[block.codes[seen]] * block.values[seen], axis=1)
-    return out

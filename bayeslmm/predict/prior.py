@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 from bayeslmm.covariance.vine import correlation_cholesky
 from bayeslmm.errors import MethodError, check_seed
 from bayeslmm.fit.tree import SAMPLE, observed_dataset
-from bayeslmm.model import Model
+from bayeslmm.model import Model, shared_variance
 from bayeslmm.model.effects import EFFECTS
 from bayeslmm.model.names import GroupNames, contract_names, group_names, response_name
 from bayeslmm.model.units import joint_units
 from bayeslmm.predict.parameters import Values, parameters_of
+from bayeslmm.predict.patterns import draw_numbers, draw_residual, fill_correlations
 from bayeslmm.predict.simulate import responses
 from bayeslmm.priors import LKJ, JointPrior
 
@@ -82,14 +83,21 @@ def draw_prior(model: Model, size: int, rng: np.random.Generator) -> Values:
         )
     values: Values = {}
     categories = len(model.design.categories) - 1
-    if model.has_sigma:  # a joint prior of the slopes may ask for it
+    together = _shared_sds(model, size, rng)
+    if "sigma" in together:
+        values["sigma"] = together["sigma"]
+    elif model.has_sigma and model.strata is None:  # a joint prior of the slopes may ask for it
         values["sigma"] = model.priors["sigma"].draw(rng, size)
+    values |= draw_residual(model, size, rng)
     for m in (model, *model.dpars.values()):
         if m is model and model.family.categorical == "unordered":
-            each = [_predictor(m, size, rng, values.get("sigma")) for _ in range(categories)]
+            each = [
+                _predictor(m, size, rng, None, _shared_sds(m, size, rng)) for _ in range(categories)
+            ]
             values |= {name: np.stack([e[name] for e in each], axis=1) for name in each[0]}
         else:
-            values |= _predictor(m, size, rng, values.get("sigma"))
+            sds = together if m is model else _shared_sds(m, size, rng)
+            values |= _predictor(m, size, rng, values.get("sigma"), sds)
     for a in model.family.auxiliaries:
         if a.name in model.parameters and a.name not in values:
             prior = model.priors[a.name]
@@ -98,13 +106,28 @@ def draw_prior(model: Model, size: int, rng: np.random.Generator) -> Values:
                 values[a.name] = np.sort(drawn, axis=1)
             else:
                 values[a.name] = prior.draw(rng, size)
+    fill_correlations(model, values)
+    for m in model.dpars.values():
+        fill_correlations(m, values)
     return values
 
 
-def _predictor(model: Model, size: int, rng: np.random.Generator, sigma: Floats | None) -> Values:
+def _shared_sds(model: Model, size: int, rng: np.random.Generator) -> Values:
+    """Standard deviations that share out a total variance, by key; none without such a prior."""
+    found = shared_variance(model)
+    if found is None:
+        return {}
+    prior, keys = found
+    return dict(zip(keys, prior.draw(rng, size).T, strict=True))
+
+
+def _predictor(
+    model: Model, size: int, rng: np.random.Generator, sigma: Floats | None, sds: Values
+) -> Values:
     values: Values = {f"{model.prefix}beta": _beta(model, size, rng, sigma)}
     for index, g in enumerate(group_names(model)):
-        values |= _effects_scale(model, index, g, size, rng)
+        values |= _effects_scale(model, index, g, size, rng, sds)
+        values |= draw_numbers(model, g, size, rng)
         kind = model.random.get(g.group, "normal")
         if kind != "normal":
             for name in EFFECTS[kind].parameters:
@@ -133,14 +156,14 @@ def _beta(model: Model, size: int, rng: np.random.Generator, sigma: Floats | Non
 
 
 def _effects_scale(
-    model: Model, index: int, g: GroupNames, size: int, rng: np.random.Generator
+    model: Model, index: int, g: GroupNames, size: int, rng: np.random.Generator, sds: Values
 ) -> Values:
-    sd, correlation = np.empty((size, len(g.coefs))), np.empty((size, len(g.coefs), len(g.coefs)))
+    sd, correlation = np.empty((size, len(g.coefs))), np.zeros((size, len(g.coefs), len(g.coefs)))
     for term in (t for t in model.terms if t.block == index):
         own, k = list(term.columns), len(term.columns)
         free = term.structure.free_sds(k)
         for i, key in zip(free, term.sd_keys, strict=True):
-            sd[:, own[i]] = model.priors[key].draw(rng, size)
+            sd[:, own[i]] = sds[key] if sds else model.priors[key].draw(rng, size)
         if len(free) == 1:
             sd[:, own] = sd[:, [own[0]]]
         if term.cor_key:

@@ -11,8 +11,8 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from bayeslmm.errors import FitError, LevelError, MethodError, check_seed, nearest
-from bayeslmm.fit.covariances import covariance_of
 from bayeslmm.fit.tree import SAMPLE
+from bayeslmm.fit.variances import variances_of
 from bayeslmm.gaussian.effects import effects_given_beta, slices
 from bayeslmm.gaussian.equations import Equations, equations, system_of
 from bayeslmm.gaussian.variances import Variances
@@ -77,14 +77,18 @@ def ranef_draws(
     columns = tuple(model.design.coefs.index(c) for c in posterior["coef"].values)
     system = equations(model, columns)
     taken: dict[int, Codes] = dict(wanted)
-    if len(names) == 1 and taken:  # given beta, one factor's levels know nothing of each other
+    alone = model.residual is None and not model.kin
+    if (
+        len(names) == 1 and taken and alone
+    ):  # given beta, one factor's levels know nothing of each other
         system, taken = _restricted(system, taken[0]), {0: np.arange(len(taken[0]))}
     beta = posterior["beta"].values
-    at = _variances(model, posterior)
+    at = variances_of(model, posterior)
     flat = beta.reshape(-1, beta.shape[-1])
     parts: dict[int, list[Floats]] = {i: [] for i in taken}
     for part in slices(len(flat), 4 * system.moments.q + 100):
-        here = Variances(tuple(c[part] for c in at.covariances), at.sigma[part])
+        delta = None if at.delta is None else at.delta[part]
+        here = Variances(tuple(c[part] for c in at.covariances), at.sigma[part], delta)
         u = effects_given_beta(system, here, flat[part], rng)
         for i, codes in taken.items():
             parts[i].append(u[i][:, codes])
@@ -96,20 +100,6 @@ def ranef_draws(
 def _restricted(system: Equations, codes: Codes) -> Equations:
     m = system.moments
     return system_of(replace(m, zz=(m.zz[0][codes],), zf=(m.zf[0][codes],)))
-
-
-def _variances(model: Model, posterior: xr.Dataset) -> Variances:
-    """Covariances and sigma at every draw."""
-    shape = (posterior.sizes["chain"] * posterior.sizes["draw"],)
-    covariances = []
-    for g in group_names(model):
-        sd = posterior[g.sd].transpose(*SAMPLE, ...).values.reshape(*shape, -1)
-        cor = np.empty((*shape, 0))
-        if g.pairs:
-            cor = posterior[g.cor].transpose(*SAMPLE, ...).values.reshape(*shape, -1)
-        covariances.append(covariance_of(sd, cor, g))
-    sigma = np.ones(shape) if model.sigma_known else posterior["sigma"].values.reshape(shape)
-    return Variances(tuple(covariances), sigma)
 
 
 def _codes(model: Model, index: int, levels: Sequence[object]) -> Codes:

@@ -14,6 +14,7 @@ from bayeslmm.model import Model
 from bayeslmm.model.effects import EFFECTS
 from bayeslmm.model.names import GroupNames, effect_parameters, group_names
 from bayeslmm.predict.parameters import Values, read_parameters
+from bayeslmm.predict.patterns import draw_residuals, residual_log_likelihood
 
 Floats = NDArray[np.float64]
 
@@ -48,6 +49,8 @@ def responses(model: Model, values: Values, rng: np.random.Generator) -> Floats:
     `values` gets the effects that were drawn.
     """
     draw_missing(model, values, rng)
+    if model.residual is not None:
+        return predictor(model, values) + draw_residuals(model, values, rng)
     with np.errstate(over="ignore"):  # a heavy prior's exp(eta) may be infinite, and is kept so
         eta, found = _predicted(model, values)
         mu = model.family.location(eta, model.link, found)
@@ -62,6 +65,8 @@ def responses(model: Model, values: Values, rng: np.random.Generator) -> Floats:
 
 def log_likelihood(model: Model, values: Values) -> Floats:
     """log p(y | all parameters and effects) at S points, shape (S,)."""
+    if model.residual is not None:
+        return residual_log_likelihood(model, model.design.y - predictor(model, values), values)
     eta, found = _predicted(model, values)
     y, weights = model.design.y, model.design.extras.get("weights")
     terms = model.family.log_likelihood(y, eta, model.link, found, model.trials)
@@ -121,6 +126,10 @@ def draw_effects(model: Model, g: GroupNames, values: Values, rng: np.random.Gen
     levels, k = len(g.levels), len(g.coefs)
     if kind == "normal":
         z = rng.standard_normal((*sd.shape[:-1], levels, k))
+        if g.group in model.kin:
+            flat = np.moveaxis(z, -2, 0).reshape(levels, -1)
+            flat = model.kin[g.group].root.correlate(flat)
+            z = np.moveaxis(flat.reshape(levels, *sd.shape[:-1], k), 0, -2)
         return np.asarray(z @ root.swapaxes(-1, -2))
     extras = {n.removesuffix(f"_{g.label}"): values[n] for n in effect_parameters(model, g)}
     out = np.empty((*sd.shape[:-1], levels, k))

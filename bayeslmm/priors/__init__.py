@@ -17,16 +17,18 @@ from bayeslmm.priors.lkj import LKJ
 from bayeslmm.priors.lognormal import LogNormal
 from bayeslmm.priors.normal import Normal
 from bayeslmm.priors.on_variance import OnVariance
-from bayeslmm.priors.policy import Slot, Slots, resolve_priors
+from bayeslmm.priors.policy import RESIDUAL, Slot, Slots, resolve_priors
 from bayeslmm.priors.r2d2 import R2D2
 from bayeslmm.priors.registry import PRIORS, parse_prior
 from bayeslmm.priors.student_t import StudentT
 from bayeslmm.priors.uniform import Uniform
+from bayeslmm.priors.variance_shares import VarianceShares
 
 __all__ = [
     "LKJ",
     "PRIORS",
     "R2D2",
+    "RESIDUAL",
     "Beta",
     "Cauchy",
     "Exponential",
@@ -48,6 +50,7 @@ __all__ = [
     "Slots",
     "StudentT",
     "Uniform",
+    "VarianceShares",
     "number",
     "parse_prior",
     "resolve_priors",

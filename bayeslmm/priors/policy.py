@@ -3,7 +3,8 @@
 Keys, the most specific first: ``beta[Days]`` over ``beta``; ``Intercept`` or
 ``Intercept_centred`` over ``beta``; ``sd_Subject[Days]`` over ``sd_Subject`` over ``sd``;
 ``cor_Subject`` over ``cor``; ``sigma``. ``sigma^2`` and ``sd_…^2`` put the density on the
-variance.
+variance. Joint densities stand for what they cover: under ``beta`` for all slopes, and under ``sd``
+`variance_shares` for all standard deviations, ``sigma`` included.
 """
 
 from __future__ import annotations
@@ -23,9 +24,13 @@ from bayeslmm.priors.lkj import LKJ
 from bayeslmm.priors.normal import Normal
 from bayeslmm.priors.on_variance import OnVariance
 from bayeslmm.priors.registry import parse_prior
+from bayeslmm.priors.variance_shares import VarianceShares
 
 Floats = NDArray[np.float64]
 UserPriors = Mapping[str, str | Prior] | str | None
+
+
+RESIDUAL = "residual"  # what a free correlation of the residuals goes by: cor_residual
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +42,14 @@ class Slot:
     default : Prior
     lower, upper : float
         Its bounds.
+    also : tuple of str
+        More general keys that stand for it too.
     """
 
     default: Prior
     lower: float = 0.0
     upper: float = np.inf
+    also: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +75,9 @@ class Slots:
         of the column; the intercept's too.
     effect : float
         The same for the scale of the effects' standard deviations.
+    variances : tuple of (str, float)
+        The standard deviations whose squares add up to a total variance, by key, with the
+        scales of their columns: the free ones, and ``sigma`` where it is one of them.
     """
 
     coefs: tuple[str, ...]
@@ -77,6 +88,7 @@ class Slots:
     centre: float
     slope: float
     effect: float
+    variances: tuple[tuple[str, float], ...] = ()
 
 
 def resolve_priors(user: UserPriors, slots: Slots) -> dict[str, Prior]:
@@ -103,8 +115,11 @@ def resolve_priors(user: UserPriors, slots: Slots) -> dict[str, Prior]:
     given = _parsed(user)
     used: set[str] = set()
     out = _beta(given, slots, used) | _random(given, slots, used)
+    shared = {key for key, _ in slots.variances} if "sd" in out else set()
     for key, slot in slots.others.items():
-        out[key] = _take(given, (key,), slot.default, slot.lower, used, slot.upper)
+        if key in shared:
+            continue
+        out[key] = _take(given, (key, *slot.also), slot.default, slot.lower, used, slot.upper)
     _refuse_unused(given, used, slots, out)
     return out
 
@@ -172,14 +187,57 @@ def _intercept(given: dict[str, Prior], slots: Slots, used: set[str]) -> dict[st
 
 def _random(given: dict[str, Prior], slots: Slots, used: set[str]) -> dict[str, Prior]:
     out: dict[str, Prior] = {}
-    for group, (coefs, scales) in slots.random.items():
-        for coef, scale in zip(coefs, scales, strict=True):
-            keys = (f"sd_{group}[{coef}]", f"sd_{group}", "sd")
-            default = HalfStudentT(3.0, 0.0, tidy(slots.effect / scale))
-            out[keys[0]] = _take(given, keys, default, 0.0, used)
+    whole = given.get("sd")
+    if isinstance(whole, VarianceShares):
+        out["sd"] = _shares(given, whole, slots, used)
+    for group in slots.random:
+        if "sd" not in out:
+            out |= _own_sds(given, group, slots, used)
         if group in slots.correlated:
             out[f"cor_{group}"] = _correlation(given, group, used)
+    if RESIDUAL in slots.correlated and RESIDUAL not in slots.random:
+        out[f"cor_{RESIDUAL}"] = _correlation(given, RESIDUAL, used)
     return out
+
+
+def _own_sds(given: dict[str, Prior], group: str, slots: Slots, used: set[str]) -> dict[str, Prior]:
+    out = {}
+    for coef, scale in zip(*slots.random[group], strict=True):
+        keys = (f"sd_{group}[{coef}]", f"sd_{group}", "sd")
+        default = HalfStudentT(3.0, 0.0, tidy(slots.effect / scale))
+        out[keys[0]] = _take(given, keys, default, 0.0, used)
+    return out
+
+
+def _shares(
+    given: dict[str, Prior], whole: VarianceShares, slots: Slots, used: set[str]
+) -> VarianceShares:
+    """One prior for all standard deviations, its numbers filled in."""
+    if any(key.startswith("sigma[") for key in slots.others):
+        raise PriorError(
+            f"Prior {whole.name!r} shares out one total variance, and here sigma, and so the "
+            "total, differs by stratum",
+            hint="Give 'sd' and 'sigma' priors of their own",
+        )
+    if not slots.variances:
+        raise PriorError(
+            f"Prior {whole.name!r} is over standard deviations, and the model has none"
+        )
+    kinds = {"sd^2", *(key.partition("[")[0] for key, _ in slots.variances)}
+    single = [key for key in given if {key, _kind(key)} & kinds]
+    if single:
+        raise PriorError(
+            f"{single[0]!r} has a prior of its own beside {whole.name!r} over all standard "
+            "deviations",
+            hint="Give one of them",
+        )
+    used.add("sd")
+    components = {key: tidy(scale) for key, scale in slots.variances}
+    return whole.over(components, tidy(slots.effect))
+
+
+def _kind(key: str) -> str:
+    return key.removesuffix("^2").partition("[")[0]
 
 
 def _correlation(given: dict[str, Prior], group: str, used: set[str]) -> Prior:
@@ -230,6 +288,11 @@ def _supported(prior: Prior, key: str, lower: float, upper: float = np.inf) -> P
         raise PriorError(
             f"Prior {prior.name!r} is over all slopes, and {key!r} isn't", allowed="beta"
         )
+    if isinstance(prior, VarianceShares):
+        raise PriorError(
+            f"Prior {prior.name!r} is over all standard deviations, and {key!r} isn't",
+            allowed="sd",
+        )
     if np.isfinite(upper) and not prior.within(lower, upper):
         raise PriorError(
             f"Prior {key!r} is over numbers between {lower:g} and {upper:g}, and the support of "
@@ -261,7 +324,11 @@ def _refuse_unused(
     )
     if slots.random:
         general |= {"sd", "cor", "sd^2"}
-    if "sigma" not in slots.others and ({"sigma", "sigma^2"} & given.keys()):
+    for slot in slots.others.values():
+        general |= {*slot.also, *(f"{key}^2" for key in slot.also if slot.lower == 0.0)}
+    if not any(key.partition("[")[0] == "sigma" for key in slots.others) and (
+        {"sigma", "sigma^2"} & given.keys()
+    ):
         raise PriorError(
             "There is no sigma to give a prior to: the residual sd is known, or there is none"
         )

@@ -24,7 +24,9 @@ from bayeslmm.priors.normal import Normal
 from bayeslmm.priors.r2d2 import R2D2
 from bayeslmm.priors.student_t import StudentT
 from bayeslmm.priors.uniform import Uniform
+from bayeslmm.priors.variance_shares import VarianceShares
 
+Numbers = float | tuple[float, ...]
 PRIORS: dict[str, type[Prior]] = {
     prior.name: prior
     for prior in (
@@ -45,6 +47,7 @@ PRIORS: dict[str, type[Prior]] = {
         LKJ,
         Horseshoe,
         R2D2,
+        VarianceShares,
     )
 }
 
@@ -84,7 +87,7 @@ def _usage(density: type[Prior]) -> str:
     return f"{density.name}({names})" if names else density.name
 
 
-def _split(text: str) -> tuple[str, list[float], dict[str, float]]:
+def _split(text: str) -> tuple[str, list[Numbers], dict[str, Numbers]]:
     try:
         node = ast.parse(text.strip(), mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
@@ -95,9 +98,16 @@ def _split(text: str) -> tuple[str, list[float], dict[str, float]]:
         return node.id, [], {}
     if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name)):
         raise PriorError("A prior that can't be read", got=repr(text[:80]), allowed="normal(0, 5)")
-    positional = [_number(a, text) for a in node.args]
-    keywords = {str(k.arg): _number(k.value, text) for k in node.keywords}
+    positional = [_numbers(a, text) for a in node.args]
+    keywords = {str(k.arg): _numbers(k.value, text) for k in node.keywords}
     return node.func.id, positional, keywords
+
+
+def _numbers(node: ast.expr, text: str) -> Numbers:
+    """A number, or a list of them."""
+    if isinstance(node, ast.List | ast.Tuple):
+        return tuple(_number(element, text) for element in node.elts)
+    return _number(node, text)
 
 
 def _number(node: ast.expr, text: str) -> float:

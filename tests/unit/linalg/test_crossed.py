@@ -183,7 +183,7 @@ def test_the_schur_complement(case: Case) -> None:
     x = np.zeros(Q * Q)
     assemble(
         case.start, entries, case.place, case.among, case.among_place, case.stack, case.sizes,
-        case.diagonal, x,
+        (case.diagonal, np.ones(len(case.diagonal))), x,
     )  # fmt: skip
     np.testing.assert_allclose(x.reshape(Q, Q), np.triu(case.S), **CLOSE)
 

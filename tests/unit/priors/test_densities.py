@@ -51,6 +51,7 @@ EXAMPLES: dict[str, list[tuple[str, Any]]] = {
     "lkj": [],
     "horseshoe": [],  # over several slopes: test_joint
     "r2d2": [],
+    "variance_shares": [],  # over several standard deviations: test_variance_shares
 }
 TEXTS = [text for examples in EXAMPLES.values() for text, _ in examples]
 ON_VARIANCE = [OnVariance(parse_prior(t)) for t in ("inverse_gamma(3, 2)", "gamma(2, 1)")]

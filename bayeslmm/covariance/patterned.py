@@ -1,0 +1,96 @@
+"""Standard deviations of coefficients about a correlation pattern: Sigma = D C D."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from bayeslmm.covariance.base import Flags, Floats, Scales, Structure
+from bayeslmm.covariance.correlation import Correlation, Parameter, Places
+
+
+@dataclass(frozen=True, eq=False)
+class Patterned(Structure):
+    """Coefficients of a level that co-vary by a pattern. theta and psi hold the standard
+    deviations (as they are; as logs), then the pattern's free coordinates.
+
+    Attributes
+    ----------
+    pattern : Correlation
+    places : Places
+    homogeneous : bool
+        Whether all coefficients share one standard deviation.
+    """
+
+    pattern: Correlation
+    places: Places
+    homogeneous: bool
+    linear: ClassVar[bool] = False
+
+    @property
+    def name(self) -> str:  # type: ignore[override]
+        """The pattern's."""
+        return self.pattern.name
+
+    @property
+    def parameters(self) -> tuple[Parameter, ...]:
+        return self.pattern.parameters(self.places)
+
+    def n_parameters(self, k: int) -> int:
+        return len(self.free_sds(k)) + len(self.parameters)
+
+    def free_sds(self, k: int) -> tuple[int, ...]:
+        return (0,) if self.homogeneous else tuple(range(k))
+
+    def theta_lower(self, k: int) -> Floats:
+        return np.concatenate([np.zeros(self._sds(k)), np.full(len(self.parameters), -np.inf)])
+
+    def theta_start(self, k: int) -> Floats:
+        start = np.array([p.start for p in self.parameters])
+        return np.concatenate([np.ones(self._sds(k)), self.pattern.free(start, self.places)])
+
+    def theta_unit(self, scale: Floats) -> Floats:
+        own = np.array([float(np.mean(scale))]) if self.homogeneous else np.asarray(scale)
+        return np.concatenate([own, np.ones(len(self.parameters))])
+
+    def canonical(self, theta: Floats, k: int) -> tuple[Floats, Flags]:
+        """Correlations of coefficients without variance are held: nothing depends on them."""
+        held = np.zeros(len(theta), dtype=bool)
+        held[self._sds(k) :] = np.all(theta[: self._sds(k)] == 0)
+        return theta, held
+
+    def factor(self, theta: Floats, k: int) -> Floats:
+        return self._root(theta[:, : self._sds(k)], theta[:, self._sds(k) :], k)
+
+    def scales(self, psi: Floats, k: int) -> Scales:
+        sd = np.exp(psi[:, : self._sds(k)])
+        values, log_jacobian = self.pattern.constrain(psi[:, self._sds(k) :], self.places)
+        whole = np.repeat(sd, k, axis=1) if self.homogeneous else sd
+        root = whole[:, :, None] * self.pattern.root(values, self.places)
+        log_jacobian = log_jacobian + psi[:, : self._sds(k)].sum(axis=1)
+        return Scales(root, whole, log_jacobian, values)
+
+    def natural(self, theta: Floats, k: int) -> Floats:
+        return self.pattern.constrain(theta[:, self._sds(k) :], self.places)[0]
+
+    def psi(self, covariance: Floats) -> Floats:
+        variance = np.diag(covariance)
+        sd = np.sqrt(variance)
+        values = self.pattern.guess(covariance / np.outer(sd, sd), self.places)
+        own = np.array([np.mean(variance)]) if self.homogeneous else variance
+        return np.concatenate([0.5 * np.log(own), self.pattern.free(values, self.places)])
+
+    def psi_of(self, sd: Floats, values: Floats) -> Floats:
+        """The psi, shape (S, n_parameters), of sds, (S, k), and natural values, (S, d)."""
+        own = sd[:, :1] if self.homogeneous else sd
+        return np.concatenate([np.log(own), self.pattern.free(values, self.places)], axis=1)
+
+    def _sds(self, k: int) -> int:
+        return 1 if self.homogeneous else k
+
+    def _root(self, sd: Floats, z: Floats, k: int) -> Floats:
+        values = self.pattern.constrain(z, self.places)[0]
+        whole = np.repeat(sd, k, axis=1) if self.homogeneous else sd
+        return np.asarray(whole[:, :, None] * self.pattern.root(values, self.places))

@@ -1,0 +1,52 @@
+"""What correlations that fall with distance share: a range, and a nugget where one is wanted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from bayeslmm.covariance.correlation import Correlation, Floats, Parameter, Places
+from bayeslmm.priors import LogNormal, Uniform
+
+
+@dataclass(frozen=True)
+class Decay(Correlation):
+    """A correlation `shape(distance / range)`, times 1 - nugget between different places.
+
+    Attributes
+    ----------
+    nugget : bool
+        Whether a share of the variance is each place's own.
+    """
+
+    nugget: bool = False
+    places: ClassVar[str] = "points"
+
+    def shape(self, scaled: Floats, values: Floats) -> Floats:
+        """Correlations without the nugget at distances in units of the range, (S, k, k)."""
+        raise NotImplementedError
+
+    def further(self) -> tuple[Parameter, ...]:
+        """Parameters between the range and the nugget."""
+        return ()
+
+    def parameters(self, places: Places) -> tuple[Parameter, ...]:
+        near, far = places.reach
+        middle = float(f"{np.sqrt(near * far):.3g}")
+        spread = float(f"{max(1.0, 0.25 * np.log(far / near)):.3g}")
+        prior = LogNormal(float(f"{np.log(middle):.4g}"), spread)
+        # too short a range would be a plateau: nothing correlates
+        start = float(f"{max(near, 0.1 * far):.3g}")
+        own = (Parameter("range", 0.0, np.inf, start, prior), *self.further())
+        if not self.nugget:
+            return own
+        return (*own, Parameter("nugget", 0.0, 1.0, 0.2, Uniform(0.0, 1.0)))
+
+    def matrix(self, values: Floats, places: Places) -> Floats:
+        distance = places.distances
+        out = self.shape(distance / values[:, 0, None, None], values)
+        if self.nugget:
+            out = out * (1.0 - values[:, -1, None, None])
+        return np.asarray(np.where(np.eye(len(places), dtype=bool), 1.0, out))

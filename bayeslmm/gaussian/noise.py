@@ -1,0 +1,310 @@
+"""Structured residuals, `R = sigma² S C S`: rows are whitened for every point of the structure's
+coordinates delta, and what the room does with independent rows is done with those.
+
+With `R = sigma² L L'`, `L⁻¹ [Z X y]` has independent residuals of one variance (Pinheiro & Bates,
+2000, eq. 5.3), and log|L| is what the likelihood gains.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bayeslmm.linalg.batched import cholesky
+from bayeslmm.linalg.noisy_levels import whiten_chains
+from bayeslmm.linalg.whitening import solve_groups, unwhiten_chain
+from bayeslmm.model import Model
+from bayeslmm.model.residual import Residual
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.intp]
+STEP = 1e-5
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Alike:
+    """Groups of rows whose places are the same.
+
+    Attributes
+    ----------
+    rows : ndarray of intp, shape (G, k)
+    places : ndarray of intp, shape (k,)
+    """
+
+    rows: Ints
+    places: Ints
+
+
+@dataclass(frozen=True, eq=False)
+class Noise:
+    """The residuals of some rows of a model.
+
+    Attributes
+    ----------
+    residual : Residual
+    rows : ndarray of intp, shape (n,)
+        Rows of the design, a group's beside each other and in the order of their places.
+    base : ndarray, shape (n,)
+        What each row's sd is multiplied by: 1/sqrt(weight), or the known sd.
+    """
+
+    residual: Residual
+    rows: Ints
+    base: Floats
+
+    @cached_property
+    def starts(self) -> NDArray[np.bool_]:
+        """Whether a group begins at each row, shape (n,)."""
+        correlated = self.residual.correlated
+        assert correlated is not None
+        group = correlated.group[self.rows]
+        return np.concatenate([[True], group[1:] != group[:-1]])
+
+    @cached_property
+    def alike(self) -> tuple[Alike, ...]:
+        """Groups by what places they have."""
+        correlated = self.residual.correlated
+        assert correlated is not None
+        place = correlated.place[self.rows]
+        edges = np.append(np.flatnonzero(self.starts), len(self.rows))
+        found: dict[bytes, list[int]] = {}
+        for a, b in pairwise(edges):
+            found.setdefault(place[a:b].tobytes(), []).append(int(a))
+        out = []
+        for key, first in found.items():
+            own = np.frombuffer(key, dtype=place.dtype)
+            out.append(Alike(np.array(first)[:, None] + np.arange(len(own)), own))
+        return tuple(out)
+
+    @cached_property
+    def _known_root(self) -> Floats:
+        assert self.residual.known is not None
+        return np.linalg.cholesky(self.residual.known[np.ix_(self.rows, self.rows)])
+
+    def scales(self, ratios: Floats, values: Floats) -> Floats:
+        """Standard deviations over sigma's at one point, shape (n,)."""
+        own = self.residual.row_scales(ratios, values)
+        return np.asarray(self.base * (own[self.rows] if own.ndim else own))
+
+    def scales_at(self, ratios: Floats, values: Floats) -> Floats:
+        """The same at S points, shape (S, n)."""
+        out = np.broadcast_to(self.base, (len(ratios), len(self.base)))
+        if self.residual.strata is not None:
+            out = out * ratios[:, self.residual.strata.codes[self.rows]]
+        for i, f in enumerate(self.residual.functions):
+            out = out * np.exp(values[:, i, None] * f.base[self.rows])
+        return np.ascontiguousarray(out)
+
+    def whiten(self, delta: Floats, table: Floats) -> tuple[Floats, Floats]:
+        """`L⁻¹` times the columns of a table of these rows, at S points.
+
+        Parameters
+        ----------
+        delta : ndarray, shape (S, d)
+        table : ndarray, shape (n, c)
+
+        Returns
+        -------
+        log_det : ndarray, shape (S,)
+            log|L|.
+        white : ndarray, shape (S, n, c)
+        """
+        ratios, values, _ = self.residual.natural(delta)
+        size = len(delta)
+        scales = self.scales_at(ratios, values)
+        out = np.empty((size, *table.shape))
+        with np.errstate(all="ignore"):
+            if self.residual.known is not None:
+                log_det = self._by_matrix(scales, table, out)
+            elif self.residual.correlated is None:
+                np.divide(table, scales[:, :, None], out=out)
+                log_det = np.log(scales).sum(axis=1)
+            else:
+                log_det = self._by_pattern(values, scales, table, out)
+        return log_det, out
+
+    def _by_matrix(self, scales: Floats, table: Floats, out: Floats) -> Floats:
+        root = self._known_root
+        for s in range(len(scales)):
+            out[s] = np.linalg.solve(root, table / scales[s][:, None])
+        return np.log(scales).sum(axis=1) + np.log(np.diag(root)).sum()
+
+    def _by_pattern(self, values: Floats, scales: Floats, table: Floats, out: Floats) -> Floats:
+        correlated = self.residual.correlated
+        assert correlated is not None
+        own = values[:, len(self.residual.functions) :]
+        before, after, which = self._met
+        steps = [correlated.pattern.steps(one, correlated.places, before, after) for one in own]
+        if steps[0] is not None:
+            log_det = np.empty(len(own))
+            found = np.stack([one for one in steps if one is not None])
+            whiten_chains(found, which, self.starts, scales, table, out, log_det)
+            return log_det
+        log_det = np.log(scales).sum(axis=1)
+        scaled = table / scales[:, :, None]
+        whole = correlated.pattern.matrix(own, correlated.places) if self._whole else None
+        for alike in self.alike:
+            roots = self._roots(own, alike, whole)
+            log_det += len(alike.rows) * np.log(np.einsum("skk->sk", roots)).sum(axis=1)
+            out[:, alike.rows] = solve_groups(roots, scaled[:, alike.rows])
+        return log_det
+
+    @property
+    def _whole(self) -> bool:
+        correlated = self.residual.correlated
+        return correlated is not None and correlated.pattern.whole
+
+    def _steps(self, own: Floats) -> Floats | None:
+        """Correlation of each row with the one before, at one point; None if no Markov chain."""
+        correlated = self.residual.correlated
+        assert correlated is not None
+        before, after, which = self._met
+        found = correlated.pattern.steps(own, correlated.places, before, after)
+        if found is None:
+            return None
+        out = found[which]
+        out[self.starts] = 0.0
+        return out
+
+    @cached_property
+    def _met(self) -> tuple[Ints, Ints, Ints]:
+        """Distinct pairs of places that follow each other, and that of each row."""
+        correlated = self.residual.correlated
+        assert correlated is not None
+        place, count = correlated.place[self.rows], len(correlated.places)
+        before = np.concatenate([place[:1], place[:-1]])
+        keys, which = np.unique(before * count + place, return_inverse=True)
+        return keys // count, keys % count, which.ravel()
+
+    def _roots(self, own: Floats, alike: Alike, whole: Floats | None) -> Floats:
+        """Roots of the correlations of groups that are alike, shape (S, k, k)."""
+        correlated = self.residual.correlated
+        assert correlated is not None
+        if whole is not None:
+            return cholesky(whole[:, alike.places[:, None], alike.places])
+        return correlated.pattern.root(own, correlated.places.take(alike.places))
+
+    @cached_property
+    def pattern(self) -> tuple[Ints, Ints]:
+        """Rows i, j of every entry of R⁻¹ that may differ from zero, both triangles."""
+        own = np.arange(len(self.rows))
+        if self.residual.known is not None:
+            i, j = np.indices((len(own), len(own)))
+            return i.ravel(), j.ravel()
+        if self.residual.correlated is None:
+            return own, own
+        if self._steps(self._start) is not None:
+            after = own[~self.starts]
+            return (
+                np.concatenate([own, after, after - 1]),
+                np.concatenate([own, after - 1, after]),
+            )
+        parts = [
+            (
+                np.repeat(a.rows, len(a.places), axis=1).ravel(),
+                np.tile(a.rows, (1, len(a.places))).ravel(),
+            )
+            for a in self.alike
+        ]
+        return np.concatenate([p[0] for p in parts]), np.concatenate([p[1] for p in parts])
+
+    @property
+    def _start(self) -> Floats:
+        correlated = self.residual.correlated
+        assert correlated is not None
+        return np.array([p.start for p in correlated.parameters])
+
+    def precision(self, delta: Floats) -> Floats:
+        """Entries of `sigma² R⁻¹` on the pattern at S points, shape (S, e)."""
+        ratios, values, _ = self.residual.natural(delta)
+        i, j = self.pattern
+        with np.errstate(all="ignore"):
+            scales = self.scales_at(ratios, values)
+            entries = self._inverse_correlations(values)
+            return np.asarray(entries / (scales[:, i] * scales[:, j]))
+
+    def slopes(self, delta: Floats) -> tuple[Floats, Floats]:
+        """Derivatives by delta, at one point, of those entries, (d, e), and of log|L|, (d,)."""
+        d = len(delta)
+        moves = STEP * np.eye(d)
+        points = np.concatenate([delta + moves, delta - moves])
+        entries = self.precision(points)
+        log_det = self.whiten(points, np.empty((len(self.rows), 0)))[0]
+        return (
+            (entries[:d] - entries[d:]) / (2 * STEP),
+            (log_det[:d] - log_det[d:]) / (2 * STEP),
+        )
+
+    def _inverse_correlations(self, values: Floats) -> Floats:
+        """Entries of the inverse of C at S points."""
+        size = len(values)
+        if self.residual.known is not None:
+            half = np.linalg.inv(self._known_root)
+            return np.broadcast_to((half.T @ half).ravel(), (size, half.size))
+        correlated = self.residual.correlated
+        if correlated is None:
+            return np.ones((size, len(self.rows)))
+        own = values[:, len(self.residual.functions) :]
+        if self._steps(own[0]) is not None:
+            return np.stack([self._inverse_chain(one) for one in own])
+        whole = correlated.pattern.matrix(own, correlated.places) if self._whole else None
+        out = []
+        for alike in self.alike:
+            roots = self._roots(own, alike, whole)
+            ok = np.isfinite(roots[:, -1, -1])
+            half = np.full_like(roots, np.nan)
+            half[ok] = np.linalg.inv(roots[ok])
+            inverse = (half.swapaxes(1, 2) @ half).reshape(size, -1)
+            out.append(np.tile(inverse, (1, len(alike.rows))))
+        return np.concatenate(out, axis=1)
+
+    def _inverse_chain(self, own: Floats) -> Floats:
+        """The same of a Markov chain at one point: nothing beyond neighbours."""
+        r = self._steps(own)
+        assert r is not None
+        left = 1.0 / ((1.0 - r) * (1.0 + r))
+        diagonal = left + np.append((r**2 * left)[1:], 0.0)
+        off = (-r * left)[~self.starts]
+        return np.concatenate([diagonal, off, off])
+
+    def draw(self, delta: Floats, noise: Floats) -> Floats:
+        """Residuals over sigma, `L` times standard normals of shape (S, n), a point each."""
+        ratios, values, _ = self.residual.natural(delta)
+        out = np.empty_like(noise)
+        for s in range(len(delta)):
+            scales = self.scales(ratios[s], values[s])
+            out[s] = self._draw_one(values[s], scales, noise[s])
+        return out
+
+    def _draw_one(self, values: Floats, scales: Floats, noise: Floats) -> Floats:
+        if self.residual.known is not None:
+            return np.asarray(scales * (self._known_root @ noise))
+        correlated = self.residual.correlated
+        if correlated is None:
+            return scales * noise
+        own = values[len(self.residual.functions) :]
+        steps = self._steps(own)
+        out = np.empty((len(noise), 1))
+        if steps is not None:
+            unwhiten_chain(steps, scales, noise[:, None].copy(), out)
+            return out[:, 0]
+        whole = correlated.pattern.matrix(own[None], correlated.places) if self._whole else None
+        for alike in self.alike:
+            root = self._roots(own[None], alike, whole)[0]
+            out[alike.rows, 0] = noise[alike.rows] @ root.T
+        return scales * out[:, 0]
+
+
+def noise_of(model: Model) -> Noise | None:
+    """The structured residuals of a model's rows in the likelihood; None where there are none."""
+    if model.residual is None:
+        return None
+    rows = np.flatnonzero(model.used)
+    correlated = model.residual.correlated
+    if correlated is not None:
+        rows = rows[np.lexsort((correlated.place[rows], correlated.group[rows]))]
+    return Noise(model.residual, rows, 1.0 / np.sqrt(model.precision_weights[rows]))

@@ -1,0 +1,400 @@
+"""Structured residuals in front of the room's solvers.
+
+What a solver knows of a design are cross-products; under structured residuals those depend on the
+structure's coordinates delta, which travel as one more block beside the Lambdas, of shape
+(S, 1, d). log|L| of `R = sigma² L L'` is counted into log|L_Z|: nothing downstream sees a
+difference.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bayeslmm.gaussian.coordinates import Coordinates, coordinates
+from bayeslmm.gaussian.moments import Moments, Pairs
+from bayeslmm.gaussian.noise import Noise
+from bayeslmm.gaussian.padded import Padded
+from bayeslmm.gaussian.single import SinglePoint
+from bayeslmm.gaussian.solver import (
+    WORTH,
+    Blocks,
+    Combinations,
+    Inverse,
+    Point,
+    Reduced,
+    Slopes,
+    Solver,
+)
+from bayeslmm.linalg.compiled import one_blas_thread, sweep
+from bayeslmm.linalg.noisy_levels import reduce_white
+from bayeslmm.linalg.products import (
+    factor_products,
+    fixed_products,
+    pair_pattern,
+    pair_products,
+)
+from bayeslmm.model import Model
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+STEP = 1e-5
+CHUNK = 4_000_000  # numbers whitened at once
+
+
+@dataclass(frozen=True, eq=False)
+class NoisyRows:
+    """A model's rows in the order of its residuals' groups.
+
+    Attributes
+    ----------
+    noise : Noise
+    columns : ndarray of intp, shape (p,)
+        The fixed columns that are taken.
+    about : Coordinates
+    X, y : ndarray, shapes (n, p) and (n,)
+        The response without its offset.
+    codes : tuple of ndarray of int64, each of shape (n,)
+    values : tuple of ndarray, each of shape (n, k)
+    levels : tuple of int
+    """
+
+    noise: Noise
+    columns: NDArray[np.intp]
+    about: Coordinates
+    X: Floats
+    y: Floats
+    codes: tuple[Ints, ...]
+    values: tuple[Floats, ...]
+    levels: tuple[int, ...]
+
+    @cached_property
+    def nested(self) -> bool:
+        """Whether the residuals that correlate are of one level of every factor."""
+        residual = self.noise.residual
+        if residual.known is not None:
+            return not self.codes
+        if residual.correlated is None:
+            return True
+        starts = self.noise.starts
+        return all(bool(np.all(starts[1:] | (c[1:] == c[:-1]))) for c in self.codes)
+
+    @cached_property
+    def inner(self) -> Floats:
+        """Fixed columns and response in the room's coordinates, shape (n, m)."""
+        return np.column_stack([self.X @ self.about.T, self.y - self.X @ self.about.shift])
+
+    @cached_property
+    def inner_table(self) -> Floats:
+        """The same and the covariates, in the room's coordinates, shape (n, m + k)."""
+        covariates = [z @ C for z, C in zip(self.values, self.about.blocks, strict=True)]
+        return np.ascontiguousarray(np.column_stack([self.inner, *covariates]))
+
+    @cached_property
+    def table(self) -> Floats:
+        """X, y and the covariates beside each other, shape (n, c)."""
+        return np.ascontiguousarray(np.column_stack([self.X, self.y, *self.values]))
+
+    def moments(self, delta: Floats) -> tuple[Floats, list[Moments]]:
+        """log|L|, shape (S,), and the moments at S points."""
+        log_det, white = self.noise.whiten(delta, self.table)
+        if self.nested:
+            return log_det, [self._of_white(one) for one in white]
+        p = self.X.shape[1] + 1
+        return log_det, [
+            self._of_entries(weights, one[:, :p])
+            for weights, one in zip(self.noise.precision(delta), white, strict=True)
+        ]
+
+    def _of_white(self, white: Floats) -> Moments:
+        """Products of independent rows."""
+        p = self.X.shape[1]
+        ends = np.cumsum([p + 1, *(v.shape[1] for v in self.values)])
+        ones, zeros = np.ones(len(white)), np.zeros(len(white))
+        about = self.about
+        X, y = np.ascontiguousarray(white[:, :p]), np.ascontiguousarray(white[:, p])
+        values = [np.ascontiguousarray(white[:, a:b]) for a, b in pairwise(ends)]
+        own = [
+            factor_products(codes, z, C, X, y, zeros, ones, about.T, about.shift, levels)
+            for codes, z, C, levels in zip(
+                self.codes, values, about.blocks, self.levels, strict=True
+            )
+        ]
+        pairs = []
+        for (i, j), (start, other, place) in self._rows_met.items():
+            C_i, C_j = about.blocks[i], about.blocks[j]
+            found = pair_products(place, values[i], C_i, values[j], C_j, ones, len(other))
+            pairs.append(Pairs(i, j, start, other, found))
+        ff = fixed_products(X, y, zeros, ones, about.T, about.shift)
+        return self._moments(own, pairs, ff)
+
+    @cached_property
+    def _rows_met(self) -> dict[tuple[int, int], tuple[Ints, Ints, Ints]]:
+        ones = np.ones(len(self.y))
+        return {
+            (i, j): pair_pattern(self.codes[i], self.codes[j], ones, self.levels[i], self.levels[j])
+            for i in range(len(self.codes))
+            for j in range(i + 1, len(self.codes))
+        }
+
+    def _of_entries(self, weights: Floats, fixed: Floats) -> Moments:
+        """Products over every two rows whose residuals depend on each other.
+
+        `fixed` are whitened X and y.
+        """
+        i, j = self.noise.pattern
+        about, p = self.about, self.X.shape[1]
+        zeros, ones = np.zeros(len(fixed)), np.ones(len(fixed))
+        X, y = np.ascontiguousarray(fixed[:, :p]), np.ascontiguousarray(fixed[:, p])
+        ff = fixed_products(X, y, zeros, ones, about.T, about.shift)
+        rows = self.inner[j]
+        unit = np.eye(rows.shape[1])
+        own = []
+        for codes, z, C, levels in zip(
+            self.codes, self.values, about.blocks, self.levels, strict=True
+        ):
+            left, right = z[i], z[j]
+            same = np.where(codes[i] == codes[j], codes[i], -1)
+            own.append(
+                (
+                    pair_products(same, left, C, right, C, weights, levels),
+                    pair_products(codes[i], left, C, rows, unit, weights, levels),
+                )
+            )
+        pairs = []
+        for (a, b), (start, other, place) in self._entries_met.items():
+            C_a, C_b = about.blocks[a], about.blocks[b]
+            left, right = self.values[a][i], self.values[b][j]
+            found = pair_products(place, left, C_a, right, C_b, weights, len(other))
+            pairs.append(Pairs(a, b, start, other, found))
+        return self._moments(own, pairs, ff)
+
+    @cached_property
+    def _entries_met(self) -> dict[tuple[int, int], tuple[Ints, Ints, Ints]]:
+        """For every two factors the levels that meet in an entry; of one factor, those that
+        differ, the lower before the higher."""
+        i, j = self.noise.pattern
+        out = {}
+        for a in range(len(self.codes)):
+            for b in range(a, len(self.codes)):
+                left, right = self.codes[a][i], self.codes[b][j]
+                taken = np.ones(len(i))
+                if a == b:
+                    taken[left >= right] = 0.0
+                    if not taken.any():
+                        continue
+                out[a, b] = pair_pattern(left, right, taken, self.levels[a], self.levels[b])
+        return out
+
+    def _moments(self, own: list[tuple[Floats, Floats]], pairs: list[Pairs], ff: Floats) -> Moments:
+        return Moments(
+            n=len(self.y),
+            sum_log_weight=0.0,
+            columns=self.columns,
+            coordinates=self.about,
+            zz=tuple(zz for zz, _ in own),
+            zf=tuple(zf for _, zf in own),
+            pairs=tuple(pairs),
+            ff=ff,
+        )
+
+
+def noisy_rows(model: Model, columns: NDArray[np.intp], noise: Noise) -> NoisyRows:
+    """A model's rows, with the fixed columns that are taken."""
+    design, rows = model.design, noise.rows
+    return NoisyRows(
+        noise,
+        columns,
+        coordinates(model, columns),
+        np.ascontiguousarray(design.X[np.ix_(rows, columns)]),
+        np.ascontiguousarray((design.y - design.rows.offset)[rows]),
+        tuple(np.ascontiguousarray(b.codes[rows], dtype=np.int64) for b in design.blocks),
+        tuple(np.ascontiguousarray(b.values[rows]) for b in design.blocks),
+        tuple(b.n_levels for b in design.blocks),
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class Noisy:
+    """A solver under structured residuals.
+
+    Attributes
+    ----------
+    rows : NoisyRows
+    start : Solver
+        At the structure's start: its symbolic work serves every point.
+    with_moments : callable
+        From moments to a solver of the same pattern.
+    """
+
+    rows: NoisyRows
+    start: Solver
+    with_moments: Callable[[Moments], Solver]
+
+    @property
+    def seconds(self) -> float:
+        return self.start.seconds + 1e-4 + 2e-8 * self.rows.table.size
+
+    def _sweep(self, delta: Floats, task: Callable[[Ints, float, Solver], None]) -> None:
+        """Run a task for every distinct point, with the places that have it, log|L| and its
+        solver; on all threads, and never more than a few points' moments at a time."""
+        unique, back = np.unique(delta, axis=0, return_inverse=True)
+        order = np.argsort(back.ravel(), kind="stable")
+        ends = np.searchsorted(back.ravel()[order], np.arange(len(unique) + 1))
+        step = max(1, CHUNK // max(1, self.rows.table.size))
+
+        def part(a: int, b: int) -> None:
+            for first in range(a, b, step):
+                last = min(b, first + step)
+                log_det, moments = self.rows.moments(unique[first:last])
+                for i, (value, m) in enumerate(zip(log_det, moments, strict=True), first):
+                    task(order[ends[i] : ends[i + 1]], float(value), self.with_moments(m))
+
+        with one_blas_thread():
+            sweep(part, len(unique), int(WORTH / self.seconds) + 1)
+
+    def reduce(self, lambdas: Blocks) -> Reduced:
+        blocks, delta = split(lambdas)
+        m = self.rows.X.shape[1] + 1
+        out = Reduced(np.empty(len(delta)), np.empty((len(delta), m, m)))
+        if self.rows.nested and len(self.rows.values) < 2 and not isinstance(self.start, Padded):
+            self._reduce_levels(blocks[0], delta, out)
+            return out
+
+        def task(which: Ints, log_det: float, solver: Solver) -> None:
+            found = solver.reduce(tuple(f[which] for f in blocks))
+            out.log_det[which] = found.log_det + log_det
+            out.tail[which] = found.tail
+
+        self._sweep(delta, task)
+        return out
+
+    def _reduce_levels(self, lam: Floats, delta: Floats, out: Reduced) -> None:
+        """With one factor or none: whitened rows to what is left, in one compiled loop."""
+        rows, m = self.rows, self.rows.X.shape[1] + 1
+        codes = rows.codes[0] if rows.codes else np.empty(0, dtype=np.int64)
+        levels = rows.levels[0] if rows.levels else 0
+        step, lam = max(1, CHUNK // max(1, rows.inner_table.size)), np.array(lam)
+
+        def part(a: int, b: int) -> None:
+            for first in range(a, b, step):
+                here = slice(first, min(b, first + step))
+                log_det, white = rows.noise.whiten(delta[here], rows.inner_table)
+                reduce_white(
+                    white, codes, m, lam.shape[1], levels, lam[here],
+                    out.log_det[here], out.tail[here],
+                )  # fmt: skip
+                out.log_det[here] += log_det
+
+        with one_blas_thread():
+            sweep(part, len(delta), int(WORTH / self.seconds) + 1)
+
+    def point(self, lambdas: Blocks) -> NoisyPoint:
+        blocks, delta = lambdas[:-1] or (np.ones((1, 1)),), lambdas[-1]
+        log_det, moments = self.rows.moments(delta)
+        inner = self.with_moments(moments[0]).point(blocks)
+        return NoisyPoint(self, blocks, delta[0], float(log_det[0]), inner)
+
+    def draw(self, lambdas: Blocks, outer: Blocks, v: Floats, noise: Blocks | None) -> Blocks:
+        blocks, delta = split(lambdas)
+        sizes = [(n, f.shape[-1]) for n, f in zip(self.rows.levels, blocks, strict=False)]
+        out = tuple(np.empty((len(v), *size)) for size in sizes)
+
+        def task(which: Ints, _: float, solver: Solver) -> None:
+            given = None if noise is None else tuple(x[which] for x in noise)
+            own, taken = tuple(f[which] for f in blocks), tuple(f[which] for f in outer)
+            for to, found in zip(out, solver.draw(own, taken, v[which], given), strict=True):
+                to[which] = found
+
+        self._sweep(delta, task)
+        return out
+
+
+@dataclass(frozen=True, eq=False)
+class NoisyPoint:
+    """A design under structured residuals at one point.
+
+    Attributes
+    ----------
+    solver : Noisy
+    blocks : tuple of ndarray, each of shape (k, k)
+    delta : ndarray, shape (d,)
+    log_det : float
+        log|L|.
+    inner : Point
+    """
+
+    solver: Noisy
+    blocks: Blocks
+    delta: Floats
+    log_det: float
+    inner: Point
+
+    @cached_property
+    def reduced(self) -> Reduced:
+        found = self.inner.reduced
+        return replace(found, log_det=found.log_det + self.log_det)
+
+    def slopes(self, weights: Floats) -> Slopes:
+        """Lambdas' derivatives are analytic; so are delta's, but for several factors."""
+        inner = self.inner.slopes(weights)
+        found = (inner.log_det, inner.tails) if self.solver.rows.values else ((), ())
+        if not len(self.delta):
+            none = np.empty((1, 0))
+            return Slopes((*found[0], none), (*found[1], np.empty((len(weights), 1, 0))))
+        simple = isinstance(self.inner, SinglePoint) and self.solver.rows.nested
+        log_det, tails = self._by_entries(weights) if simple else self._by_differences(weights)
+        return Slopes((*found[0], log_det[None]), (*found[1], tails[:, None, :]))
+
+    def _by_entries(self, weights: Floats) -> tuple[Floats, Floats]:
+        """With one factor or none, by the entries of P = R⁻¹ and their derivatives.
+
+        d log|M| = <M⁻¹, Lambda'Z' dP Z Lambda>, and with E = F - Z Lambda M⁻¹ Lambda'Z'P F what
+        is left of the rows, d tail = E' dP E.
+        """
+        rows, d = self.solver.rows, len(self.delta)
+        i, j = rows.noise.pattern
+        by_delta, by_log = rows.noise.slopes(self.delta)
+        left = rows.inner
+        own = np.zeros(len(i))
+        if rows.values:
+            found, codes = self.inner.inverse(), rows.codes[0]
+            half = rows.values[0] @ rows.about.blocks[0] @ self.blocks[0]
+            left = left - np.einsum("nk,nkm->nm", half, found.solutions[0][codes])
+            half_inverse = np.einsum("nk,nkl->nl", half, found.own[0][codes])
+            own = np.einsum("ek,ek->e", half_inverse[i], half[j])
+        log_det = by_log + 0.5 * by_delta @ own
+        tails = np.empty((len(weights), d))
+        for r, w in enumerate(weights):
+            tails[r] = by_delta @ np.einsum("em,em->e", (left @ w)[i], left[j])
+        return log_det, tails
+
+    def _by_differences(self, weights: Floats) -> tuple[Floats, Floats]:
+        d = len(self.delta)
+        moves = STEP * np.eye(d)
+        points = np.concatenate([self.delta + moves, self.delta - moves])
+        repeated = tuple(np.broadcast_to(f, (2 * d, *f.shape)).copy() for f in self.blocks)
+        reduced = self.solver.reduce((*repeated, points[:, None, :]))
+        log_det = (reduced.log_det[:d] - reduced.log_det[d:]) / (2 * STEP)
+        tail = (reduced.tail[:d] - reduced.tail[d:]) / (2 * STEP)
+        return log_det, np.einsum("rab,dab->rd", weights, tail)
+
+    def inverse(self) -> Inverse:
+        return self.inner.inverse()
+
+    def draw(self, outer: Blocks, v: Floats, noise: Blocks | None) -> Blocks:
+        return self.inner.draw(outer, v, noise)
+
+    def variance(self, random: Combinations) -> Floats:
+        return self.inner.variance(random)
+
+
+def split(lambdas: Blocks) -> tuple[Blocks, Floats]:
+    """The Lambdas (an empty factor's where there are none) and delta, shape (S, d)."""
+    delta = lambdas[-1][:, 0]
+    return lambdas[:-1] or (np.ones((len(delta), 1, 1)),), delta

@@ -1,0 +1,213 @@
+"""Products with V = Z G Z' + R at any values of its parameters: what the checks differentiate."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bayeslmm.covariance import STRUCTURES, Precision, Structure
+from bayeslmm.design import Design, Part, RandomBlock
+from bayeslmm.model.residual import Residual
+from bayeslmm.model.structures import structure_of
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.intp]
+
+
+@dataclass(frozen=True, eq=False)
+class Effects:
+    """The part of V that one random term makes.
+
+    Attributes
+    ----------
+    block : RandomBlock
+    part : Part
+    kin : Precision or None
+    """
+
+    block: RandomBlock
+    part: Part
+    kin: Precision | None
+
+    @property
+    def name(self) -> str:
+        coefs = ", ".join(self.block.coefs[c] for c in self.part.columns)
+        return f"({coefs} | {self.block.group})"
+
+    @cached_property
+    def structure(self) -> Structure:
+        return structure_of(self.part, tuple(self.block.coefs[c] for c in self.part.columns))
+
+    @cached_property
+    def values(self) -> Floats:
+        """The term's covariates in units of their size, where the structure allows units."""
+        own = self.block.values[:, list(self.part.columns)]
+        size = np.abs(own).max(axis=0, initial=0.0)
+        if self.part.structure not in STRUCTURES or self.part.structure == "id":
+            size = np.full(len(size), size.max(initial=0.0))
+        return np.asarray(own / np.where(size > 0, size, 1.0))
+
+    @property
+    def start(self) -> Floats:
+        return np.zeros(self.structure.n_parameters(len(self.part.columns)))
+
+    def times(self, at: Floats, rows: Ints, table: Floats) -> Floats:
+        """Z G Z' at `rows` times a table, (len(rows), c), at one psi."""
+        values = self.values[rows]
+        levels, codes = np.unique(self.block.codes[rows], return_inverse=True)
+        root = self.structure.scales(at[None], values.shape[1]).cholesky[0]
+        loaded = values @ root
+        sums = np.stack(
+            [
+                np.stack([np.bincount(codes, z * w, len(levels)) for w in table.T], axis=1)
+                for z in loaded.T
+            ]
+        )
+        if self.kin is not None and not self.kin.is_identity:
+            sums = np.stack([_related(self.kin, levels_of(self.block, rows), s) for s in sums])
+        return np.asarray(sum(z[:, None] * s[codes] for z, s in zip(loaded.T, sums, strict=True)))
+
+
+def levels_of(block: RandomBlock, rows: Ints) -> Ints:
+    """The levels that occur in some rows, sorted."""
+    return np.unique(block.codes[rows])
+
+
+def _related(kin: Precision, levels: Ints, sums: Floats) -> Floats:
+    whole = np.zeros((kin.size, sums.shape[1]))
+    whole[levels] = sums
+    return np.asarray(kin.root.correlate(kin.root.correlate_transposed(whole))[levels])
+
+
+@dataclass(frozen=True, eq=False)
+class Errors:
+    """The residuals' part of V.
+
+    Attributes
+    ----------
+    residual : Residual or None
+    base : ndarray, shape (n,)
+        Each row's sd over sigma's: 1/sqrt(weight), or the known sd.
+    estimated : bool
+        Whether sigma is a parameter.
+    text : str
+        What the user said of them.
+    """
+
+    residual: Residual | None
+    base: Floats
+    estimated: bool
+    text: str
+
+    @property
+    def name(self) -> str:
+        return f"the residuals ({self.text})" if self.text else "the residual variance"
+
+    @property
+    def start(self) -> Floats:
+        own = np.empty(0) if self.residual is None else self.residual.start
+        return np.concatenate([np.zeros(int(self.estimated)), own])
+
+    def times(self, at: Floats, rows: Ints, table: Floats) -> Floats:
+        """R at `rows` times a table, (len(rows), c); log sigma first where it is estimated."""
+        cut = int(self.estimated)
+        scale = self.base[rows] * (np.exp(at[0]) if cut else 1.0)
+        if self.residual is None:
+            return np.asarray(scale[:, None] ** 2 * table)
+        ratios, values, _ = self.residual.natural(at[None, cut:])
+        own = self.residual.row_scales(ratios[0], values[0])
+        scale = (scale * (own[rows] if own.ndim else own))[:, None]
+        return np.asarray(scale * self._correlate(values, rows, scale * table))
+
+    def _correlate(self, values: Floats, rows: Ints, table: Floats) -> Floats:
+        residual = self.residual
+        assert residual is not None
+        if residual.known is not None:
+            return np.asarray(residual.known[np.ix_(rows, rows)] @ table)
+        c = residual.correlated
+        if c is None:
+            return table
+        seen, place = np.unique(c.place[rows], return_inverse=True)
+        groups, group = np.unique(c.group[rows], return_inverse=True)
+        own = values[:, len(residual.functions) :]
+        if c.pattern.whole:
+            matrix = c.pattern.matrix(own, c.places)[0][np.ix_(seen, seen)]
+        else:
+            matrix = c.pattern.matrix(own, c.places.take(seen))[0]
+        if np.bincount(group * len(seen) + place).max(initial=0) > 1:  # a nugget tells rows apart
+            out = np.empty_like(table)
+            for g in range(len(groups)):
+                mine = np.flatnonzero(group == g)
+                there = c.places.take(seen[place[mine]])
+                out[mine] = c.pattern.matrix(own, there)[0] @ table[mine]
+            return out
+        wide = np.zeros((len(groups), len(seen), table.shape[1]))
+        wide[group, place] = table
+        return np.asarray(np.einsum("pq,gqc->gpc", matrix, wide)[group, place])
+
+
+@dataclass(frozen=True, eq=False)
+class Dispersion:
+    """V of a design.
+
+    Attributes
+    ----------
+    parts : tuple of Effects and Errors
+    n : int
+    """
+
+    parts: tuple[Effects | Errors, ...]
+    n: int
+
+    def classifications(self) -> list[Ints]:
+        """What cuts the rows: factors, groups of residuals, strata."""
+        out = []
+        for part in self.parts:
+            if isinstance(part, Effects):
+                out.append(part.block.codes)
+            elif part.residual is not None:
+                residual = part.residual
+                out += [residual.strata.codes] if residual.strata is not None else []
+                out += [residual.correlated.group] if residual.correlated is not None else []
+        return out
+
+    def slopes(self, at: list[Floats], rows: Ints, table: Floats) -> tuple[Floats, list[int]]:
+        """dV/d(each parameter) at `rows` times a table, stacked, (d, len(rows), c), by central
+        differences; and which part each parameter is of."""
+        step = 1e-4
+        out, owner = [], []
+        for i, (part, here) in enumerate(zip(self.parts, at, strict=True)):
+            for j in range(len(here)):
+                move = np.zeros(len(here))
+                move[j] = step
+                high, low = (part.times(here + s * move, rows, table) for s in (1, -1))
+                out.append((high - low) / (2 * step))
+                owner.append(i)
+        return np.stack(out) if out else np.empty((0, *table.shape)), owner
+
+
+def dispersion(
+    design: Design,
+    kin: Mapping[str, Precision],
+    residual: Residual | None,
+    text: str,
+    *,
+    estimated: bool,
+) -> Dispersion:
+    """V of the rows of a design; `estimated` is whether sigma is, `text` is ``residual=``."""
+    base = np.ones(design.n)
+    if "known_sd" in design.extras:
+        base = design.extras["known_sd"]
+    elif "weights" in design.extras:
+        weights = design.extras["weights"]
+        base = 1.0 / np.sqrt(np.where(weights > 0, weights, 1.0))
+    effects = [
+        Effects(block, part, kin.get(block.group))
+        for block in design.blocks
+        for part in block.parts
+    ]
+    return Dispersion((*effects, Errors(residual, base, estimated, text)), design.n)

@@ -1,0 +1,132 @@
+"""Whether the data can tell variance parameters apart: the rank of what V and K'VK move by.
+
+Parameters are locally identified where dV/d theta_j are linearly independent (Rothenberg, 1971,
+Econometrica 39, 577-591), under REML where the same holds of K'VK, K'X = 0: there the information
+tr(P V_i P V_j) / 2 is not singular. Independent on some rows, they are so on all, so that a few
+rows acquit nearly every design; dependence is claimed from all rows only, and only if it holds at
+several values of the parameters.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bayeslmm.model.dispersion import Dispersion, Effects
+from bayeslmm.model.spans import Span, affordable, few
+from bayeslmm.model.types import Finding
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.intp]
+HEAD, LONG = 4_096, 20_000
+SINGULAR = 1e-6
+POINTS = 3
+EXACT = 64  # rows up to which whole matrices are compared; else their products with PROBES
+PROBES = 6
+MOST = 2e8  # numbers that the products may take in all
+SQUARE = 3_000  # rows whose places, all different, still make a matrix
+
+
+def unidentified(V: Dispersion, X: Floats, used: Ints, *, restricted: bool) -> tuple[int, ...]:
+    """The parts of V whose parameters can't be told, of V itself or (`restricted`) of K'VK.
+
+    Parameters
+    ----------
+    V : Dispersion
+    X : ndarray, shape (n, p)
+    used : ndarray of intp
+        Rows that are in the likelihood.
+    restricted : bool
+    """
+    classes = [c[used] for c in V.classifications()]
+    n = len(used)
+    if not any(len(part.start) for part in V.parts):
+        return ()
+    for levels, per_level, head in ((8, 6, HEAD), (16, 12, LONG)):
+        if n <= EXACT:
+            break
+        rows = used[few(classes, n, levels, per_level, head)]
+        found = _dependent(V, X, rows, restricted=restricted, points=1)
+        if found == ():
+            return ()
+    if not _possible(V, n):
+        return ()
+    return _dependent(V, X, used, restricted=restricted, points=POINTS) or ()
+
+
+def _possible(V: Dispersion, n: int) -> bool:
+    numbers = sum(len(part.start) for part in V.parts)
+    residual = getattr(V.parts[-1], "residual", None)
+    mixing = residual is not None and residual.mixes
+    return n * PROBES * numbers <= MOST and (not mixing or n <= SQUARE)
+
+
+def _dependent(
+    V: Dispersion, X: Floats, rows: Ints, *, restricted: bool, points: int
+) -> tuple[int, ...] | None:
+    """Parts in a dependence that shows at every point; none, or None where that is too dear."""
+    here = X[rows]
+    if restricted and not affordable(here):
+        return None
+    rng = np.random.default_rng(20_231)
+    size = len(rows)
+    probes = np.eye(size) if size <= EXACT else rng.standard_normal((size, PROBES))
+    span = Span(here) if restricted else None
+    probes = probes if span is None else span.outside(probes)
+    involved: set[int] = set()
+    for _ in range(points):
+        at = [part.start + rng.normal(0.0, 0.4, len(part.start)) for part in V.parts]
+        slopes, owner = V.slopes(at, rows, probes)
+        if span is not None:
+            slopes = np.stack([span.outside(s) for s in slopes]) if len(slopes) else slopes
+        found = _null(slopes.reshape(len(slopes), -1), owner)
+        if not found:
+            return ()
+        involved |= found
+    return tuple(sorted(involved))
+
+
+def _null(table: Floats, owner: Sequence[int]) -> set[int]:
+    """Owners of the rows that a vanishing combination of rows of (d, N) involves."""
+    if not len(table):
+        return set()
+    norms = np.linalg.norm(table, axis=1)
+    largest = norms.max()
+    vanish = norms <= SINGULAR * largest if largest > 0 else np.ones(len(norms), dtype=bool)
+    out = {owner[int(i)] for i in np.flatnonzero(vanish)}
+    kept = np.flatnonzero(~vanish)
+    if len(kept) < 2:
+        return out
+    unit = (table[kept] / norms[kept, None]).T
+    if len(unit) < len(kept):
+        unit = np.vstack([unit, np.zeros((len(kept) - len(unit), len(kept)))])
+    _, s, vh = np.linalg.svd(np.linalg.qr(unit, mode="r"))
+    u = vh.T
+    weights = np.abs(u[:, s < SINGULAR * s[0]])
+    if weights.shape[1]:
+        size = np.sqrt((weights**2).sum(axis=1))
+        out |= {owner[int(kept[i])] for i in np.flatnonzero(size > 1e-3)}
+    return out
+
+
+def say(V: Dispersion, which: tuple[int, ...], fatal: frozenset[str], where: str) -> Finding:
+    """The finding on parts that can't be told apart; `where` is by what methods."""
+    parts = [V.parts[i] for i in which]
+    names = [part.name for part in parts]
+    groups = tuple(part.block.group if isinstance(part, Effects) else "Residual" for part in parts)
+    if len(names) == 1:
+        what = f"The parameters of {names[0]} can't all be told from the data"
+    else:
+        what = f"{', '.join(names[:-1])} and {names[-1]} can't be told apart"
+    text = (
+        f"{what}{where}: different values give the same covariance, so that they are not "
+        "identified, and only proper priors tell them. "
+        + (
+            "Leave one of them out, or give known_sd."
+            if len(names) > 1
+            else "Take a structure with fewer parameters."
+        )
+    )
+    return Finding(text, fatal, tuple(dict.fromkeys(groups)))

@@ -1,0 +1,106 @@
+"""Matrices that are given with a model: a covariance of the rows, relationships of levels."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bayeslmm.covariance import Precision
+from bayeslmm.design import Design
+from bayeslmm.errors import DataError, ModelError
+from bayeslmm.model.relationship import Relationship
+from bayeslmm.model.types import Specification
+
+Floats = NDArray[np.float64]
+ROW = "residual"  # an input of ours: which row of the table each row of the design is
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Known:
+    """What is given as matrices.
+
+    Attributes
+    ----------
+    residual : ndarray, shape (rows, rows), optional
+        Covariance of the table's rows, up to sigma².
+    relationships : mapping of str to Relationship
+        By grouping factor.
+    """
+
+    residual: Floats | None = None
+    relationships: Mapping[str, Relationship] = field(default_factory=dict)
+
+    @property
+    def levels(self) -> dict[str, NDArray[Any]]:
+        """Levels that a factor has whatever the rows are."""
+        return {g: r.levels for g, r in self.relationships.items() if r.levels is not None}
+
+    def kin(self, design: Design) -> dict[str, Precision]:
+        """The factors' precisions.
+
+        Raises
+        ------
+        ModelError
+            A factor that isn't there.
+        DataError
+            A matrix of another size than its factor.
+        """
+        groups = {b.group: b for b in design.blocks}
+        for group, found in self.relationships.items():
+            if group not in groups:
+                raise ModelError(
+                    f"relationship= names no grouping factor {group!r}", allowed=list(groups)
+                )
+            if found.precision.size != groups[group].n_levels:
+                raise DataError(
+                    f"The relationship of {group!r} is of {found.precision.size} levels, and the "
+                    f"factor has {groups[group].n_levels}",
+                    hint="Say its levels: bl.relationship(matrix, levels), or a DataFrame",
+                )
+        return {group: found.precision for group, found in self.relationships.items()}
+
+    def residual_of(self, design: Design) -> Floats | None:
+        """The covariance of the design's rows, shape (n, n)."""
+        if self.residual is None:
+            return None
+        kept = design.inputs[ROW].astype(np.intp)
+        return np.asarray(self.residual[np.ix_(kept, kept)])
+
+
+NOTHING = Known()
+
+
+def check_residual(spec: Specification, known: Known) -> None:
+    """Refuse residual structures beside what contradicts them."""
+    if spec.residual is None and known.residual is None:
+        return
+    if spec.family != "gaussian":
+        raise ModelError(f"residual= is for Gaussian responses, not for {spec.family}")
+    if spec.link not in (None, "identity"):
+        raise ModelError("residual= is for an identity link", got=spec.link)
+    if "sigma" in spec.dpar:
+        raise ModelError("residual= and a predictor of sigma can't go together")
+
+
+def square(value: Any) -> Floats:
+    """A matrix over the table's rows.
+
+    Raises
+    ------
+    DataError
+        It is none.
+    """
+    try:
+        matrix = np.asarray(value, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise DataError("residual= is a text or a matrix of numbers", got=repr(value)) from None
+    if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1]:
+        raise DataError(
+            "residual= as a matrix has a row and a column for each row of the table",
+            got=f"shape {matrix.shape}",
+        )
+    return matrix

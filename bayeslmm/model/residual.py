@@ -1,0 +1,381 @@
+"""What `residual=` says about the rows of a model: R = S C S, standard deviations about a
+correlation pattern."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bayeslmm.covariance import Correlation, Free, Parameter, Places
+from bayeslmm.design import Columns, Design, learn_group, learn_places
+from bayeslmm.design.groups import LearntGroup
+from bayeslmm.design.levels import label
+from bayeslmm.design.places import LearntPlaces
+from bayeslmm.errors import DataError, ModelError
+from bayeslmm.formula import ORDERED, POINTS, ResidualTerm, parse_residual
+from bayeslmm.model.structures import pattern_of
+from bayeslmm.priors import Normal
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.intp]
+VARIANCES = ("varpower", "varexp")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Strata:
+    """Rows with a standard deviation of their own each.
+
+    Attributes
+    ----------
+    name : str
+        Of the column.
+    labels : tuple of str
+    levels : ndarray, shape (m,)
+    codes : ndarray of intp, shape (n,)
+    """
+
+    name: str
+    labels: tuple[str, ...]
+    levels: NDArray[Any]
+    codes: Ints
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class VarianceFunction:
+    """A standard deviation that goes with a covariate: |x|^delta, or exp(delta x).
+
+    Attributes
+    ----------
+    kind : {"varpower", "varexp"}
+    name : str
+        Of the column.
+    base : ndarray, shape (n,)
+        log|x|, or x: what delta multiplies in the log of the standard deviation.
+    """
+
+    kind: str
+    name: str
+    base: Floats
+
+    @property
+    def parameter(self) -> Parameter:
+        spread = 1.0
+        if self.kind == "varexp":
+            sd = float(self.base.std())
+            spread = float(f"{1.0 / sd:.4g}") if sd > 0 else 1.0
+        return Parameter(f"{self.kind}({self.name})", -np.inf, np.inf, 0.0, Normal(0.0, spread))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Correlated:
+    """Residuals of a group that correlate by a pattern.
+
+    Attributes
+    ----------
+    pattern : Correlation
+    places : Places
+        All that occur.
+    place : ndarray of intp, shape (n,)
+        That of each row.
+    group : ndarray of intp, shape (n,)
+    learnt : LearntPlaces or None
+        How new rows' places are found; None where rows are counted.
+    learnt_group : LearntGroup or None
+        How new rows' groups are; None where all rows are one.
+    term : ResidualTerm
+    """
+
+    pattern: Correlation
+    places: Places
+    place: Ints
+    group: Ints
+    learnt: LearntPlaces | None
+    learnt_group: LearntGroup | None
+    term: ResidualTerm
+
+    @property
+    def parameters(self) -> tuple[Parameter, ...]:
+        return self.pattern.parameters(self.places)
+
+
+@dataclass(frozen=True, eq=False)
+class Residual:
+    """Standard deviations by stratum and covariate, and a correlation of rows.
+
+    Attributes
+    ----------
+    strata : Strata or None
+    functions : tuple of VarianceFunction
+    correlated : Correlated or None
+    known : ndarray, shape (n, n), or None
+        A given covariance of the rows, up to sigma².
+    """
+
+    strata: Strata | None = None
+    functions: tuple[VarianceFunction, ...] = ()
+    correlated: Correlated | None = None
+    known: Floats | None = None
+
+    @property
+    def n_strata(self) -> int:
+        return 1 if self.strata is None else len(self.strata.labels)
+
+    @property
+    def parameters(self) -> tuple[Parameter, ...]:
+        """Numbers beside the standard deviations: of variance functions, then of the pattern."""
+        own = tuple(f.parameter for f in self.functions)
+        return own + (() if self.correlated is None else self.correlated.parameters)
+
+    @property
+    def is_free(self) -> bool:
+        """Whether its correlations are free, with one prior over their matrix."""
+        return self.correlated is not None and isinstance(self.correlated.pattern, Free)
+
+    @property
+    def n_single(self) -> int:
+        """How many of `parameters`, the first, have a prior each."""
+        return len(self.functions) if self.is_free else len(self.parameters)
+
+    @property
+    def size(self) -> int:
+        """Free coordinates beside sigma: log ratios of strata to the first, then those of
+        `parameters`."""
+        return self.n_strata - 1 + len(self.parameters)
+
+    @property
+    def mixes(self) -> bool:
+        """Whether residuals of different rows correlate."""
+        return self.correlated is not None or self.known is not None
+
+    @property
+    def start(self) -> Floats:
+        """Coordinates of equal standard deviations and a pattern's usual start, shape (size,)."""
+        parts = [np.zeros(self.n_strata - 1 + len(self.functions))]
+        if self.correlated is not None:
+            c = self.correlated
+            parts.append(c.pattern.free(np.array([p.start for p in c.parameters]), c.places))
+        return np.concatenate(parts)
+
+    def require_no_variances(self) -> None:
+        """Refuse standard deviations to be estimated, where they are known."""
+        if self.strata is not None or self.functions:
+            names = [f.kind for f in self.functions] + ([] if self.strata is None else ["strata"])
+            raise ModelError(
+                "known_sd gives every row its standard deviation, and residual= one more",
+                got=", ".join(names),
+                hint="A correlation can stand beside it: ar1(time | g), cs(age | g, hom=True)",
+            )
+
+    def require_inside(self, values: Floats) -> None:
+        """Refuse values of `parameters`, shape (d,), that no covariance has."""
+        inside = all(p.lower < v < p.upper for p, v in zip(self.parameters, values, strict=True))
+        c = self.correlated
+        if inside and c is not None and c.pattern.joint:
+            own = values[None, len(self.functions) :]
+            inside = bool(np.all(np.isfinite(c.pattern.root(own, c.places))))
+        if not inside:
+            names = ", ".join(p.name for p in self.parameters)
+            raise DataError(f"No residuals vary so ({names})", got=values.tolist())
+
+    def natural(self, delta: Floats) -> tuple[Floats, Floats, Floats]:
+        """Ratios of the strata's sds to the first's, (S, m), values of `parameters`, (S, d), and
+        log |d values / d delta|, (S,), at coordinates of shape (S, size)."""
+        cut = self.n_strata - 1
+        ratios = np.concatenate([np.ones((len(delta), 1)), np.exp(delta[:, :cut])], axis=1)
+        end = cut + len(self.functions)
+        values, log_jacobian = delta[:, cut:end], np.zeros(len(delta))
+        if self.correlated is not None:
+            c = self.correlated
+            more, log_jacobian = c.pattern.constrain(delta[:, end:], c.places)
+            values = np.concatenate([values, more], axis=1)
+        return ratios, values, log_jacobian
+
+    def delta(self, sds: Floats, values: Floats) -> Floats:
+        """The coordinates, (S, size), of the strata's sds, (S, m), and values, (S, d)."""
+        parts = [np.log(sds[:, 1:] / sds[:, :1]), values[:, : len(self.functions)]]
+        if self.correlated is not None:
+            c = self.correlated
+            parts.append(c.pattern.free(values[:, len(self.functions) :], c.places))
+        return np.concatenate(parts, axis=1)
+
+    def row_scales(self, ratios: Floats, values: Floats) -> Floats:
+        """Each row's sd over the first stratum's, at one point, shape (n,) or ()."""
+        out: Floats = np.ones(())
+        if self.strata is not None:
+            out = ratios[self.strata.codes]
+        for f, value in zip(self.functions, values, strict=False):
+            out = out * np.exp(f.base * value)
+        return out
+
+
+def columns_of_residual(text: str | None) -> tuple[list[str], list[str]]:
+    """The columns that `residual=` names, and those of them that group."""
+    terms = () if text is None else parse_residual(text)
+    factors = [name for term in terms for name in term.factors]
+    named = [name for term in terms for name in term.columns]
+    return list(dict.fromkeys([*named, *factors])), list(dict.fromkeys(factors))
+
+
+def resolve_residual(text: str | None, known: Any, design: Design) -> Residual | None:
+    """The residuals' structure for the rows of a design; None where they are independent with
+    one standard deviation.
+
+    Parameters
+    ----------
+    text : str, optional
+        As in ``residual=``.
+    known : ndarray, shape (n, n), optional
+        A given matrix, of the design's rows.
+    design : Design
+    """
+    if known is not None:
+        return Residual(known=_checked(known))
+    if text is None:
+        return None
+    terms = parse_residual(text)
+    correlated = [t for t in terms if t.structure not in (*VARIANCES, "diag")]
+    if len(correlated) > 1:
+        raise ModelError(
+            "Residuals have one correlation", got=" + ".join(map(str, correlated)),
+            hint="Variances can be added: diag(Sex), varpower(x), varexp(x)",
+        )  # fmt: skip
+    twice = [str(t) for i, t in enumerate(terms) if t in terms[:i]]
+    if twice:
+        raise ModelError("A structure of the residuals stands there twice", got=twice[0])
+    columns = design.columns
+    strata = [t for t in terms if t.structure == "diag"]
+    pattern = _correlated(correlated[0], columns, design) if correlated else None
+    if pattern is not None and not _homogeneous(pattern):
+        strata.append(correlated[0])
+    if len(strata) > 1:
+        raise ModelError(
+            "Residual standard deviations differ by one set of strata",
+            got=" + ".join(map(str, strata)),
+            hint="hom=True gives a correlation one standard deviation; combine two columns to one",
+        )
+    functions = tuple(_function(t, columns, design) for t in terms if t.structure in VARIANCES)
+    found = _strata(strata[0], columns) if strata else None
+    if pattern is not None and not pattern.parameters and found is None and not functions:
+        pattern = None
+    return Residual(found, functions, pattern)
+
+
+def _homogeneous(c: Correlated) -> bool:
+    options = {o.name: o.value for o in c.term.options}
+    return bool(options.get("hom", c.pattern.homogeneous)) or not c.term.columns
+
+
+def _checked(known: Any) -> Floats:
+    matrix = np.asarray(known, dtype=np.float64)
+    if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1] or not np.all(np.isfinite(matrix)):
+        raise DataError("residual= is a square matrix of numbers", got=f"shape {matrix.shape}")
+    if not np.allclose(matrix, matrix.T, atol=1e-10 * np.abs(matrix).max()):
+        raise DataError("The residuals' covariance is not symmetric")
+    try:
+        np.linalg.cholesky(matrix)
+    except np.linalg.LinAlgError:
+        least = float(np.linalg.eigvalsh(matrix)[0])
+        raise DataError(
+            "The residuals' covariance is not positive definite", got=f"eigenvalue {least:g}"
+        ) from None
+    return matrix
+
+
+def _strata(term: ResidualTerm, columns: Columns) -> Strata:
+    if len(term.columns) != 1 or (term.structure == "diag" and term.factors):
+        raise ModelError(
+            "A standard deviation for each level is written diag(Sex)", got=str(term),
+            hint="Combine several columns to one in the table first",
+        )  # fmt: skip
+    levels, codes = columns[term.columns[0]].coded
+    if len(levels) > 0.5 * len(codes):
+        raise DataError(
+            f"{term.columns[0]!r} has {len(levels)} levels for {len(codes)} rows: a standard "
+            "deviation each can't be told",
+            hint="varpower(x) and varexp(x) take a covariate"
+            if term.structure == "diag"
+            else "car1, exp, gau and matern take continuous times and places",
+        )
+    return Strata(term.columns[0], tuple(map(label, levels.tolist())), levels, codes)
+
+
+def _function(term: ResidualTerm, columns: Columns, design: Design) -> VarianceFunction:
+    if len(term.columns) != 1 or term.factors:
+        raise ModelError(f"{term.structure}() takes one column", got=str(term))
+    name = term.columns[0]
+    column = columns[name]
+    if column.labels is not None:
+        raise DataError(f"{term.structure}() takes numbers, and {name!r} holds text")
+    values = column.floats
+    if term.structure == "varexp":
+        return VarianceFunction(term.structure, name, values)
+    if np.any(values == 0):
+        row = design.index[int(np.argmax(values == 0))]
+        raise DataError(
+            f"varpower({name}) is a power of a number that is zero in row {row}",
+            hint="varexp takes any numbers",
+        )
+    return VarianceFunction(term.structure, name, np.log(np.abs(values)))
+
+
+def _correlated(term: ResidualTerm, columns: Columns, design: Design) -> Correlated:
+    options = {o.name: o.value for o in term.options}
+    pattern = pattern_of(term.structure, options)
+    n = len(columns)
+    group, learnt_group = np.zeros(n, dtype=np.intp), None
+    if term.factors:
+        learnt_group, group = learn_group(term.factors, columns)
+    learnt = None
+    if term.columns and term.structure != "cs":
+        learnt = _places(term, columns)
+        place, places = learnt.codes(columns), Places(learnt.labels, learnt.at)
+    elif term.structure in POINTS:
+        raise ModelError(f"{term.structure}() takes columns that say when or where", got=str(term))
+    else:
+        place = _ranks(group)
+        count = int(place.max(initial=0)) + 1
+        labels = tuple(str(i + 1) for i in range(count))
+        places = Places(labels, np.arange(float(count))[:, None])
+    if not options.get("nugget", False):
+        _require_once(term, place, group, places, design)
+    return Correlated(pattern, places, place, group, learnt, learnt_group, term)
+
+
+def _places(term: ResidualTerm, columns: Columns) -> LearntPlaces:
+    if term.structure in ORDERED:
+        return learn_places(term.columns, columns, kind="order")
+    if term.structure in POINTS:
+        return learn_places(term.columns, columns, kind="points")
+    return learn_places(term.columns, columns, kind="any")
+
+
+def _ranks(group: Ints) -> Ints:
+    """Which row of its group each row is, in the table's order."""
+    order = np.argsort(group, kind="stable")
+    ordered = group[order]
+    first = np.searchsorted(ordered, ordered)
+    out = np.empty_like(group)
+    out[order] = np.arange(len(group)) - first
+    return out
+
+
+def _require_once(
+    term: ResidualTerm, place: Ints, group: Ints, places: Places, design: Design
+) -> None:
+    """Refuse two rows of one group at one place: nothing tells their residuals apart."""
+    keys = group * max(len(places), 1) + place
+    first, count = np.unique(keys, return_counts=True)
+    if np.all(count == 1):
+        return
+    rows = np.flatnonzero(keys == first[int(np.argmax(count > 1))])[:2]
+    shown = ", ".join(str(design.index[r]) for r in rows)
+    raise DataError(
+        f"{term}: rows {shown} are of one group and one place ({places.labels[place[rows[0]]]}), "
+        "so that their residuals would be the same",
+        hint="nugget=True leaves each row a part of its own"
+        if term.structure in ("exp", "gau", "matern")
+        else "Give the group as a combination, a:b, or leave the column out to count rows",
+    )

@@ -1,0 +1,57 @@
+"""From what a formula says of a covariance to the structure that knows its numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from bayeslmm.covariance import PATTERNS, STRUCTURES, Correlation, Patterned, Places, Structure
+from bayeslmm.design import Part
+from bayeslmm.errors import ModelError
+
+
+def structure_of(part: Part, coefs: tuple[str, ...]) -> Structure:
+    """The structure of a term's coefficients.
+
+    Parameters
+    ----------
+    part : Part
+    coefs : tuple of str
+        Their names.
+
+    Raises
+    ------
+    ModelError
+        Settings that can't be.
+    """
+    if part.structure in STRUCTURES:
+        return STRUCTURES[part.structure]
+    options = dict(part.options)
+    pattern = pattern_of(part.structure, options)
+    at = np.array(part.at) if part.at else np.arange(float(len(coefs)))[:, None]
+    inside = tuple(c.partition("[")[2].removesuffix("]") or c for c in coefs)
+    labels = inside if len(set(inside)) == len(coefs) else coefs
+    homogeneous = bool(options.get("hom", pattern.homogeneous))
+    places = Places(labels, at)
+    pattern.parameters(places)  # whatever is wrong with them is said here
+    return Patterned(pattern, places, homogeneous)
+
+
+def pattern_of(name: str, options: Mapping[str, Any]) -> Correlation:
+    """A correlation pattern with its settings.
+
+    Raises
+    ------
+    ModelError
+        Settings that can't be.
+    """
+    own = {key: value for key, value in options.items() if key != "hom"}
+    if "k" in own:
+        if own["k"] < 1:
+            raise ModelError(
+                "fa(k=) is a number of factors", got=f"{own['k']:g}", allowed="1, 2, …"
+            )
+        own["k"] = int(own["k"])
+    return PATTERNS[name](**own)
