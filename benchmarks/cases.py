@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from benchmarks.case import Case, Goal, Peer, Point
-from benchmarks.data import cbpp, crossed, insteval, nested, penicillin, sleepstudy, slopes
+from benchmarks.data import cbpp, crossed, insteval, nested, penicillin, series, sleepstudy, slopes
 
 SLEEPSTUDY = "Reaction ~ Days + (Days | Subject)"
 INSTEVAL = "y ~ 1 + service + (1 | s) + (1 | d) + (1 | dept)"
@@ -74,6 +74,24 @@ CASES = (
         repeats=3,
         peers=(LMER,),
         goals=(Goal("speed", "lme4", bar=20, aim=50),),
+    ),
+    Case(
+        "series-reml",
+        "100,000 rows in 1,000 groups, AR(1) residuals, REML",
+        "y ~ x + (1 | g)",
+        (Point("1x", partial(series, 100_000, 1_000)),),
+        model={"residual": "ar1(t | g)"},
+        goals=(Goal("seconds", bar=10, aim=2),),
+    ),
+    Case(
+        "series-exact",
+        "100,000 rows in 1,000 groups, AR(1) residuals, exact posterior, 4 x 1000 draws",
+        "y ~ x + (1 | g)",
+        (Point("1x", partial(series, 100_000, 1_000)),),
+        method="exact",
+        repeats=1,
+        model={"residual": "ar1(t | g)"},
+        goals=(Goal("seconds"),),
     ),
     Case(
         "insteval-exact",

@@ -53,6 +53,20 @@ def slopes(rows: int, groups: int, quick: bool) -> pd.DataFrame:
     return pd.DataFrame({"y": y, "x": x, "g": _factor("g", g, groups)})
 
 
+def series(rows: int, groups: int, quick: bool) -> pd.DataFrame:
+    """`y ~ x + (1 | g)` with first-order autoregressive residuals along t: sd 0.8, residual sd 1,
+    autocorrelation 0.6."""
+    rng, rows, groups = np.random.default_rng(SEED), *_sizes(quick, rows, groups)
+    length = rows // groups
+    e = rng.standard_normal((groups, length))
+    for t in range(1, length):
+        e[:, t] = 0.6 * e[:, t - 1] + 0.8 * e[:, t]
+    x = rng.standard_normal((groups, length))
+    y = 1 + 0.5 * x + 0.8 * rng.standard_normal((groups, 1)) + e
+    g, t = np.repeat(np.arange(groups), length), np.tile(np.arange(length), groups)
+    return pd.DataFrame({"y": y.ravel(), "x": x.ravel(), "g": _factor("g", g, groups), "t": t})
+
+
 def crossed(rows: int, a_levels: int, b_levels: int, quick: bool) -> pd.DataFrame:
     """`y ~ x + (1 | a) + (1 | b)`, every row at a random pair: sd 1 and 0.5, residual sd 1."""
     rng = np.random.default_rng(SEED)
