@@ -100,6 +100,9 @@ def _sizes(model: Model) -> tuple[str, ...]:
     family = f"{model.family.name} response, {model.link.name} link"
     lines.append(family + (f", with {', '.join(extras)}" if extras else ""))
     lines += [f"effects of {group}: {kind}" for group, kind in model.random.items()]
+    lines += [f"{group}: a known relationship of {k.size} levels" for group, k in model.kin.items()]
+    if model.residual is not None:
+        lines.append(f"residuals: {model.spec.residual or 'a given covariance, up to sigma²'}")
     lines += [f"{name}: {sub.link.name} link, {text}" for name, sub, text in _further(model)]
     return tuple(lines)
 

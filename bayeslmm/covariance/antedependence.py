@@ -36,7 +36,7 @@ class Antedependence(Correlation):
         return out
 
     def steps(self, values: Floats, places: Places, before: Ints, after: Ints) -> Floats:
-        return np.asarray(self.matrix(values[None], places)[0][before, after])
+        return np.asarray(self.matrix(values, places)[:, before, after])
 
     def guess(self, correlation: Floats, places: Places) -> Floats:
         return np.clip(np.diag(correlation, 1), -1 + 1e-9, 1 - 1e-9)

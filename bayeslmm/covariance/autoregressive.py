@@ -25,7 +25,7 @@ class Autoregressive(Correlation):
         return _power(values[:, 0, None, None], places.distances)
 
     def steps(self, values: Floats, places: Places, before: Ints, after: Ints) -> Floats:
-        return _power(values[0], np.abs(places.at[after, 0] - places.at[before, 0]))
+        return _power(values[:, :1], np.abs(places.at[after, 0] - places.at[before, 0]))
 
 
 def _power(rho: Floats, steps: Floats) -> Floats:

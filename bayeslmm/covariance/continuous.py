@@ -49,4 +49,4 @@ class ContinuousAutoregressive(Correlation):
     def steps(self, values: Floats, places: Places, before: Ints, after: Ints) -> Floats | None:
         if places.at.shape[1] > 1:
             return None
-        return np.asarray(values[0] ** np.abs(places.at[after, 0] - places.at[before, 0]))
+        return np.asarray(values[:, :1] ** np.abs(places.at[after, 0] - places.at[before, 0]))

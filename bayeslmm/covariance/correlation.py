@@ -117,12 +117,12 @@ class Correlation:
         raise NotImplementedError
 
     def steps(self, values: Floats, places: Places, before: Ints, after: Ints) -> Floats | None:
-        """Correlations of places that follow each other, shape (pairs,), at one point; None where
-        the pattern is no Markov chain along its order.
+        """Correlations of places that follow each other, shape (S, pairs); None where the pattern
+        is no Markov chain along its order.
 
         Parameters
         ----------
-        values : ndarray, shape (d,)
+        values : ndarray, shape (S, d)
         places : Places
         before, after : ndarray of intp, shape (pairs,)
             Which places.

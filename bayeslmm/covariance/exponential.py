@@ -23,4 +23,5 @@ class Exponential(Decay):
     def steps(self, values: Floats, places: Places, before: Ints, after: Ints) -> Floats | None:
         if self.nugget or places.at.shape[1] > 1:
             return None
-        return np.asarray(np.exp(-np.abs(places.at[after, 0] - places.at[before, 0]) / values[0]))
+        lag = np.abs(places.at[after, 0] - places.at[before, 0])
+        return np.asarray(np.exp(-lag / values[:, :1]))

@@ -58,6 +58,8 @@ class LearntPlaces:
             raise LevelError(
                 f"The place {label_of(rows[first])} of {', '.join(self.columns)} was not in the "
                 "data that the model learnt from",
+                hint="Rows of weight zero teach the model a place without data; its effects are "
+                "then predicted from the others'",
             )
         return found
 

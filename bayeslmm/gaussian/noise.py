@@ -138,11 +138,10 @@ class Noise:
         assert correlated is not None
         own = values[:, len(self.residual.functions) :]
         before, after, which = self._met
-        steps = [correlated.pattern.steps(one, correlated.places, before, after) for one in own]
-        if steps[0] is not None:
+        steps = correlated.pattern.steps(own, correlated.places, before, after)
+        if steps is not None:
             log_det = np.empty(len(own))
-            found = np.stack([one for one in steps if one is not None])
-            whiten_chains(found, which, self.starts, scales, table, out, log_det)
+            whiten_chains(steps, which, self.starts, scales, table, out, log_det)
             return log_det
         log_det = np.log(scales).sum(axis=1)
         scaled = table / scales[:, :, None]
@@ -163,10 +162,10 @@ class Noise:
         correlated = self.residual.correlated
         assert correlated is not None
         before, after, which = self._met
-        found = correlated.pattern.steps(own, correlated.places, before, after)
+        found = correlated.pattern.steps(own[None], correlated.places, before, after)
         if found is None:
             return None
-        out = found[which]
+        out = found[0, which]
         out[self.starts] = 0.0
         return out
 

@@ -19,8 +19,7 @@ from numpy.typing import NDArray
 from bayeslmm.gaussian.coordinates import Coordinates, coordinates
 from bayeslmm.gaussian.moments import Moments, Pairs
 from bayeslmm.gaussian.noise import Noise
-from bayeslmm.gaussian.padded import Padded
-from bayeslmm.gaussian.single import SinglePoint
+from bayeslmm.gaussian.single import Single, SinglePoint
 from bayeslmm.gaussian.solver import (
     WORTH,
     Blocks,
@@ -32,7 +31,7 @@ from bayeslmm.gaussian.solver import (
     Solver,
 )
 from bayeslmm.linalg.compiled import one_blas_thread, sweep
-from bayeslmm.linalg.noisy_levels import reduce_white
+from bayeslmm.linalg.noisy_levels import draw_white, reduce_white
 from bayeslmm.linalg.products import (
     factor_products,
     fixed_products,
@@ -262,7 +261,7 @@ class Noisy:
         blocks, delta = split(lambdas)
         m = self.rows.X.shape[1] + 1
         out = Reduced(np.empty(len(delta)), np.empty((len(delta), m, m)))
-        if self.rows.nested and len(self.rows.values) < 2 and not isinstance(self.start, Padded):
+        if self._is_simple:
             self._reduce_levels(blocks[0], delta, out)
             return out
 
@@ -273,6 +272,11 @@ class Noisy:
 
         self._sweep(delta, task)
         return out
+
+    @property
+    def _is_simple(self) -> bool:
+        """Whether whitened rows know one factor at most, whose levels are independent."""
+        return self.rows.nested and isinstance(self.start, Single)
 
     def _reduce_levels(self, lam: Floats, delta: Floats, out: Reduced) -> None:
         """With one factor or none: whitened rows to what is left, in one compiled loop."""
@@ -294,6 +298,26 @@ class Noisy:
         with one_blas_thread():
             sweep(part, len(delta), int(WORTH / self.seconds) + 1)
 
+    def _draw_levels(
+        self, lam: Floats, delta: Floats, outer: Floats, v: Floats, noise: Floats, out: Floats
+    ) -> None:
+        """Draws with one factor, in one compiled loop."""
+        rows, m = self.rows, self.rows.X.shape[1] + 1
+        step = max(1, CHUNK // max(1, rows.inner_table.size))
+        lam, outer, v = np.array(lam), np.array(outer), np.array(v)
+        noise = np.ascontiguousarray(noise)
+
+        def part(a: int, b: int) -> None:
+            for first in range(a, b, step):
+                here = slice(first, min(b, first + step))
+                white = rows.noise.whiten(delta[here], rows.inner_table)[1]
+                draw_white(
+                    white, rows.codes[0], m, lam[here], outer[here], v[here], noise[here], out[here]
+                )
+
+        with one_blas_thread():
+            sweep(part, len(delta), int(WORTH / self.seconds) + 1)
+
     def point(self, lambdas: Blocks) -> NoisyPoint:
         blocks, delta = lambdas[:-1] or (np.ones((1, 1)),), lambdas[-1]
         log_det, moments = self.rows.moments(delta)
@@ -304,6 +328,10 @@ class Noisy:
         blocks, delta = split(lambdas)
         sizes = [(n, f.shape[-1]) for n, f in zip(self.rows.levels, blocks, strict=False)]
         out = tuple(np.empty((len(v), *size)) for size in sizes)
+        if self._is_simple and out:
+            given = np.zeros_like(out[0]) if noise is None else noise[0]
+            self._draw_levels(blocks[0], delta, outer[0], v, given, out[0])
+            return out
 
         def task(which: Ints, _: float, solver: Solver) -> None:
             given = None if noise is None else tuple(x[which] for x in noise)

@@ -170,7 +170,12 @@ def _sds(model: Model, g: GroupNames, terms: list[Term]) -> Any:
     whole = shared_sds(model)
     if whole:
         return pm.Deterministic(g.sd, pt.stack(_in_order(whole, terms)), dims=g.coef_dim)
-    priors = {c: model.priors[f"sd_{g.group}[{name}]"] for c, name in enumerate(g.coefs)}
+    keys = {
+        t.columns[i]: key
+        for t in terms
+        for i, key in zip(t.structure.free_sds(len(t.columns)), t.sd_keys, strict=True)
+    }
+    priors = {c: model.priors[keys[c]] for c in sorted(keys)}
     shared = {
         c: t.columns[0]
         for t in terms
@@ -179,12 +184,8 @@ def _sds(model: Model, g: GroupNames, terms: list[Term]) -> Any:
     }
     if not shared:
         return vector(g.sd, list(priors.values()), g.coef_dim, positive=True)
-    free = {
-        c: scalar(f"{g.sd}_{c}", p, positive=True)
-        for c, p in priors.items()
-        if shared.get(c, c) == c
-    }
-    stacked = pt.stack([free[shared.get(c, c)] for c in priors])
+    free = {c: scalar(f"{g.sd}_{c}", p, positive=True) for c, p in priors.items()}
+    stacked = pt.stack([free[shared.get(c, c)] for c in range(len(g.coefs))])
     return pm.Deterministic(g.sd, stacked, dims=g.coef_dim)
 
 

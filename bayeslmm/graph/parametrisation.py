@@ -31,7 +31,7 @@ from bayeslmm.gaussian.working import what_is_said
 from bayeslmm.model import Model
 
 PARAMETRISATIONS = ("auto", "centred", "noncentred")
-MOST = 5  # coefficients a level that between is written out for
+MOST = 3  # coefficients a level that between is written out for
 LITTLE, MUCH = 0.02, 0.5  # reliabilities
 
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 import numpy as np
 
 from bayeslmm.linalg.compiled import kernel
-from bayeslmm.linalg.levels import reduce_levels
+from bayeslmm.linalg.levels import draw_levels, reduce_levels
 
 
 @kernel
@@ -52,6 +52,37 @@ def whiten_chains(steps, which, starts, scales, table, out, log_det):  # type: i
 
 
 @kernel
+def _products(white, codes, m, k, zz, zf, ff):  # type: ignore[no-untyped-def]
+    """Cross-products of whitened rows at one point: by level, (k, k, J) and (k, m, J), and of the
+    fixed columns and the response, (m, m)."""
+    zz[:] = 0.0
+    zf[:] = 0.0
+    ff[:] = 0.0
+    for i in range(white.shape[0]):
+        for a in range(m):
+            for b in range(a + 1):
+                ff[a, b] += white[i, a] * white[i, b]
+        if zz.shape[2] == 0:
+            continue
+        j = codes[i]
+        for a in range(k):
+            z = white[i, m + a]
+            if z == 0.0:
+                continue
+            for b in range(a + 1):
+                zz[a, b, j] += z * white[i, m + b]
+            for b in range(m):
+                zf[a, b, j] += z * white[i, b]
+    for a in range(m):
+        for b in range(a):
+            ff[b, a] = ff[a, b]
+    for a in range(k):
+        for b in range(a):
+            for j in range(zz.shape[2]):
+                zz[b, a, j] = zz[a, b, j]
+
+
+@kernel
 def reduce_white(white, codes, m, k, n_levels, lam, log_det, tail):  # type: ignore[no-untyped-def]
     """log|L_Z| and the tail of whitened rows at S points.
 
@@ -65,33 +96,28 @@ def reduce_white(white, codes, m, k, n_levels, lam, log_det, tail):  # type: ign
     log_det, tail : ndarray, shapes (S,) and (S, m, m)
         Filled.
     """
-    zz = np.empty((k, k, n_levels))
-    zf = np.empty((k, m, n_levels))
-    ff = np.empty((m, m))
+    zz, zf, ff = np.empty((k, k, n_levels)), np.empty((k, m, n_levels)), np.empty((m, m))
     for s in range(white.shape[0]):
-        zz[:] = 0.0
-        zf[:] = 0.0
-        ff[:] = 0.0
-        for i in range(white.shape[1]):
-            for a in range(m):
-                for b in range(a + 1):
-                    ff[a, b] += white[s, i, a] * white[s, i, b]
-            if n_levels == 0:
-                continue
-            j = codes[i]
-            for a in range(k):
-                z = white[s, i, m + a]
-                if z == 0.0:
-                    continue
-                for b in range(a + 1):
-                    zz[a, b, j] += z * white[s, i, m + b]
-                for b in range(m):
-                    zf[a, b, j] += z * white[s, i, b]
-        for a in range(m):
-            for b in range(a):
-                ff[b, a] = ff[a, b]
-        for a in range(k):
-            for b in range(a):
-                for j in range(n_levels):
-                    zz[b, a, j] = zz[a, b, j]
+        _products(white[s], codes, m, k, zz, zf, ff)
         reduce_levels(zz, zf, ff, lam[s : s + 1], log_det[s : s + 1], tail[s : s + 1])
+
+
+@kernel
+def draw_white(white, codes, m, lam, outer, v, noise, u):  # type: ignore[no-untyped-def]
+    """Draws of the levels' effects from whitened rows, as `levels.draw_levels`, at S points.
+
+    Parameters
+    ----------
+    white, codes, m : ndarray and int
+        As in `reduce_white`.
+    lam, outer, v, noise : ndarray
+        As in `levels.draw_levels`, the last of shape (S, J, k).
+    u : ndarray, shape (S, J, k)
+        Filled.
+    """
+    k, n_levels = lam.shape[1], u.shape[1]
+    zz, zf, ff = np.empty((k, k, n_levels)), np.empty((k, m, n_levels)), np.empty((m, m))
+    for s in range(white.shape[0]):
+        _products(white[s], codes, m, k, zz, zf, ff)
+        here = slice(s, s + 1)
+        draw_levels(zz, zf, lam[here], outer[here], v[here], noise[here], u[here])

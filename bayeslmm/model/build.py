@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bayeslmm.covariance import Precision
-from bayeslmm.design import Categories, Design, aliasing, learn
+from bayeslmm.design import Categories, Design, RandomBlock, aliasing, learn
 from bayeslmm.errors import DataWarning, IdentifiabilityWarning, ModelError, PriorError, warn
 from bayeslmm.families import LINKS, Auxiliary, Family, Link, Response
 from bayeslmm.formula import Formula, parse
@@ -34,6 +34,7 @@ from bayeslmm.model.structures import structure_of
 from bayeslmm.model.types import Finding, Model, Specification
 from bayeslmm.priors import RESIDUAL, Prior, Slot, Slots, resolve_priors
 
+Floats = NDArray[np.float64]
 Column = str | ArrayLike | None
 NO_KIN: Mapping[str, Precision] = {}
 Priors = Mapping[str, str | Prior] | str | None
@@ -190,7 +191,9 @@ def _resolve(
     slots = Slots(
         coefs=coefs,
         x_scale=np.asarray(fixed.scale[[c in coefs for c in design.coefs]]),
-        random={b.group: (b.coefs, e.scale) for b, e in zip(design.blocks, random, strict=True)},
+        random={
+            b.group: _with_own_sd(b, e.scale) for b, e in zip(design.blocks, random, strict=True)
+        },
         correlated=_correlated(design, residual),
         others=others,
         centre=about.centre,
@@ -224,6 +227,16 @@ def _closed(spec: Specification, family: Family, link: Link) -> bool:
     """Whether V is the covariance of the response."""
     normal = all(kind == "normal" for kind in spec.random.values())
     return family.name == "gaussian" and link.name == "identity" and not spec.dpar and normal
+
+
+def _with_own_sd(block: RandomBlock, scale: Floats) -> tuple[tuple[str, ...], Floats]:
+    """The coefficients whose sd is a parameter of its own, with the scales of their columns."""
+    own: list[int] = []
+    for part in block.parts:
+        structure = structure_of(part, tuple(block.coefs[c] for c in part.columns))
+        own += [part.columns[i] for i in structure.free_sds(len(part.columns))]
+    own.sort()
+    return tuple(block.coefs[c] for c in own), scale[own]
 
 
 def _priors(given: Priors, slots: Slots, prefix: str) -> dict[str, Prior]:

@@ -118,11 +118,14 @@ class Finding:
         The methods that must refuse because of it.
     groups : tuple of str
         The factors whose variances it is about.
+    unbounded : bool
+        Whether it is that a likelihood has no maximum.
     """
 
     text: str
     fatal: frozenset[str] = frozenset()
     groups: tuple[str, ...] = ()
+    unbounded: bool = False
 
 
 @dataclass(frozen=True, eq=False)

@@ -106,7 +106,7 @@ def _without_residual(data: Data) -> Iterator[Finding]:
             f"{_who(how)} the response exactly: no residual is left, and the likelihood is "
             "unbounded as sigma goes to 0. Leave out the term that determines the response."
         )
-        yield Finding(text, BOTH, ("Residual",))
+        yield Finding(text, BOTH, ("Residual",), unbounded=True)
 
 
 def _strata(data: Data, residual: Residual, used: Ints) -> Iterator[Finding]:
@@ -127,7 +127,7 @@ def _strata(data: Data, residual: Residual, used: Ints) -> Iterator[Finding]:
             f"{_who(how)} the rows of {where} exactly: their residual standard deviation can "
             "go to 0, and the likelihood grows without bound. "
         )
-        yield Finding(text + TO_DO, BOTH if how.free else LIKELIHOOD, ("Residual",))
+        yield Finding(text + TO_DO, BOTH if how.free else LIKELIHOOD, ("Residual",), unbounded=True)
 
 
 def _correlated(data: Data, occasions: Occasions, text: str) -> Iterator[Finding]:
@@ -138,7 +138,9 @@ def _correlated(data: Data, occasions: Occasions, text: str) -> Iterator[Finding
             f"the {direction.groups} groups that have them: their covariance can become singular, "
             "and the likelihood grows without bound. "
         )
-        yield Finding(said + TO_DO, BOTH if direction.free else LIKELIHOOD, ("Residual",))
+        yield Finding(
+            said + TO_DO, BOTH if direction.free else LIKELIHOOD, ("Residual",), unbounded=True
+        )
         return
     if not occasions.equal or np.bincount(occasions.group).max() < 2:
         return
@@ -150,7 +152,7 @@ def _correlated(data: Data, occasions: Occasions, text: str) -> Iterator[Finding
             f"{text}: the fixed effects leave the same residual in all rows of a group, so that "
             "the correlation can go to 1, and the likelihood grows without bound. "
         )
-        yield Finding(said + TO_DO, BOTH if how.free else LIKELIHOOD, ("Residual",))
+        yield Finding(said + TO_DO, BOTH if how.free else LIKELIHOOD, ("Residual",), unbounded=True)
 
 
 def _one_function(data: Data, base: Floats, text: str) -> Iterator[Finding]:
@@ -164,7 +166,9 @@ def _one_function(data: Data, base: Floats, text: str) -> Iterator[Finding]:
                 f"{_who(how)} {len(rows)} of the {len(base)} rows exactly, those at one end "
                 f"of {text}: their variance can go to 0, and the likelihood grows without bound. "
             )
-            yield Finding(said + TO_DO, BOTH if how.free else LIKELIHOOD, ("Residual",))
+            yield Finding(
+                said + TO_DO, BOTH if how.free else LIKELIHOOD, ("Residual",), unbounded=True
+            )
             return
 
 
