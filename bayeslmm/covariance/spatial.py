@@ -11,6 +11,9 @@ from bayeslmm.covariance.correlation import Correlation, Floats, Parameter, Plac
 from bayeslmm.priors import LogNormal, Uniform
 
 
+SPREAD = 1.5  # of the log range a priori, about a tenth of the way between the farthest places
+
+
 @dataclass(frozen=True)
 class Decay(Correlation):
     """A correlation `shape(distance / range)`, times 1 - nugget between different places.
@@ -34,9 +37,7 @@ class Decay(Correlation):
 
     def parameters(self, places: Places) -> tuple[Parameter, ...]:
         near, far = places.reach
-        middle = float(f"{np.sqrt(near * far):.3g}")
-        spread = float(f"{max(1.0, 0.25 * np.log(far / near)):.3g}")
-        prior = LogNormal(float(f"{np.log(middle):.4g}"), spread)
+        prior = LogNormal(float(f"{np.log(0.1 * far):.4g}"), SPREAD)
         # too short a range would be a plateau: nothing correlates
         start = float(f"{max(near, 0.1 * far):.3g}")
         own = (Parameter("range", 0.0, np.inf, start, prior), *self.further())
