@@ -10,7 +10,6 @@ import numpy as np
 from bayeslmm.covariance.correlation import Correlation, Floats, Parameter, Places
 from bayeslmm.priors import LogNormal, Uniform
 
-
 SPREAD = 1.5  # of the log range a priori, about a tenth of the way between the farthest places
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from bayeslmm.gaussian.crossed_point import CrossedPoint
 from bayeslmm.gaussian.crossed_system import CrossedSystem
 from bayeslmm.gaussian.dense_rest import DenseRest, dense_rest
-from bayeslmm.gaussian.layout import NO_KIN, Kin, Layout, layout
+from bayeslmm.gaussian.layout import NO_KIN, Kin, Layout, layout, with_values
 from bayeslmm.gaussian.moments import Moments
 from bayeslmm.gaussian.solver import WORTH, Blocks, Reduced
 from bayeslmm.gaussian.sparse_rest import Pattern, SparseRest, pattern_of, sparse_rest
@@ -43,7 +43,9 @@ class Crossed:
 
     def with_moments(self, m: Moments) -> Crossed:
         """The same for other moments of this pattern."""
-        return Crossed(CrossedSystem(m, layout(m, self.kin), self.system.rest), self.kin)
+        return Crossed(
+            CrossedSystem(m, with_values(self.system.layout, m), self.system.rest), self.kin
+        )
 
     @property
     def seconds(self) -> float:

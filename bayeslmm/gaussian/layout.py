@@ -6,7 +6,7 @@ All of it is symbolic or constant: done once, before any Lambda is known.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +32,8 @@ class Border:
         The rest's column (in users' order), the first entry of the same two levels, and the
         place of the column's factor among the rest.
     value : ndarray, shape (h, k)
+    order : ndarray, shape (h,)
+        From the products of the factors, one after the other, to the entries.
     """
 
     start: Ints
@@ -39,6 +41,7 @@ class Border:
     node: Ints
     block: Ints
     value: Floats
+    order: Ints
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -155,6 +158,29 @@ def layout(m: Moments, kin: Kin = NO_KIN) -> Layout:
     return Layout(eliminated, rest, first, sizes, border, pairs, _prior(m, rest, first, kin))
 
 
+def with_values(plan: Layout, m: Moments) -> Layout:
+    """The same for other moments of this pattern."""
+    value = np.concatenate(_border_values(m, plan.eliminated, plan.rest))[plan.border.order]
+    border = replace(plan.border, value=np.ascontiguousarray(value))
+    among = np.concatenate([v.ravel() for v in _rest_values(m, plan.rest)])
+    return replace(plan, border=border, pairs=replace(plan.pairs, value=among))
+
+
+def _border_values(m: Moments, eliminated: int, rest: tuple[int, ...]) -> list[Floats]:
+    """Products of the eliminated factor with each of the others, shape (entries, k)."""
+    k, out = m.sizes[eliminated][1], []
+    for other in rest:
+        pairs = next(x for x in m.pairs if {x.a, x.b} == {eliminated, other})
+        out.append(_oriented(pairs, eliminated)[2].swapaxes(1, 2).reshape(-1, k))
+    return out
+
+
+def _rest_values(m: Moments, rest: tuple[int, ...]) -> list[Floats]:
+    """The rest's own products, and those of two levels."""
+    pairs = [x.values for x in m.pairs if x.a in rest and x.b in rest]
+    return [*(m.zz[block] for block in rest), *pairs]
+
+
 def _prior(m: Moments, rest: tuple[int, ...], first: Ints, kin: Kin) -> PriorPrecision:
     rows, columns, values, shift = [], [], [], 0.0
     for place, block in enumerate(rest):
@@ -183,18 +209,17 @@ def _oriented(pairs: Pairs, a: int) -> tuple[Ints, Ints, Floats]:
 
 
 def _border(m: Moments, eliminated: int, rest: tuple[int, ...], first: Ints) -> Border:
-    n_levels, k = m.sizes[eliminated]
-    level, column, within, block, value = [], [], [], [], []
+    n_levels, _ = m.sizes[eliminated]
+    level, column, within, block = [], [], [], []
     for place, other in enumerate(rest):
         pairs = next(x for x in m.pairs if {x.a, x.b} == {eliminated, other})
-        rows, levels, values = _oriented(pairs, eliminated)
+        rows, levels, _ = _oriented(pairs, eliminated)
         width = m.sizes[other][1]
         offset = np.tile(np.arange(width), len(rows))
         level.append(np.repeat(rows, width))
         within.append(offset)
         column.append(first[place] + np.repeat(levels * width, width) + offset)
         block.append(np.full(len(offset), place))
-        value.append(values.swapaxes(1, 2).reshape(-1, k))
     levels_ = np.concatenate(level)
     columns = np.concatenate(column)
     order = np.lexsort((columns, levels_))
@@ -205,7 +230,8 @@ def _border(m: Moments, eliminated: int, rest: tuple[int, ...], first: Ints) -> 
         column=columns[order],
         node=np.arange(len(order)) - offset,
         block=np.concatenate(block)[order],
-        value=np.ascontiguousarray(np.concatenate(value)[order]),
+        value=np.ascontiguousarray(np.concatenate(_border_values(m, eliminated, rest))[order]),
+        order=order,
     )
 
 
