@@ -28,8 +28,8 @@ if TYPE_CHECKING:
         recover,
         relationship,
     )
-    from bayeslmm.compare import compare_fits, shrinkage
-    from bayeslmm.gallery import list_models, load_dataset, load_model
+    from bayeslmm.compare import compare_fits, deviance_table, shrinkage
+    from bayeslmm.gallery import list_models, load_cells, load_dataset, load_model
     from bayeslmm.plots import (
         plot_calibration,
         plot_fitted,
@@ -54,8 +54,10 @@ _HOME = {
     "recover": "bayeslmm.api",
     "relationship": "bayeslmm.api",
     "compare_fits": "bayeslmm.compare",
+    "deviance_table": "bayeslmm.compare",
     "shrinkage": "bayeslmm.compare",
     "list_models": "bayeslmm.gallery",
+    "load_cells": "bayeslmm.gallery",
     "load_dataset": "bayeslmm.gallery",
     "load_model": "bayeslmm.gallery",
     "plot_calibration": "bayeslmm.plots",
@@ -74,10 +76,12 @@ __all__ = [
     "compare_designs",
     "compare_fits",
     "design_criteria",
+    "deviance_table",
     "errors",
     "estimable_functions",
     "is_estimable",
     "list_models",
+    "load_cells",
     "load_dataset",
     "load_fit",
     "load_model",

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from bayeslmm.gallery.shelf import ModelFile, list_models, load_dataset, load_model, read_model
+from bayeslmm.gallery.shelf import (
+    ModelFile,
+    list_models,
+    load_cells,
+    load_dataset,
+    load_model,
+    read_model,
+)
 from bayeslmm.gallery.types import Reference, Tolerance, Value
 
 __all__ = [
@@ -11,6 +18,7 @@ __all__ = [
     "Tolerance",
     "Value",
     "list_models",
+    "load_cells",
     "load_dataset",
     "load_model",
     "read_model",

@@ -20,7 +20,15 @@ from bayeslmm.gallery.schema import (
     several,
     text,
 )
-from bayeslmm.gallery.types import Column, Reference, Specification, Tolerance, Value, Variant
+from bayeslmm.gallery.types import (
+    Column,
+    Printed,
+    Reference,
+    Specification,
+    Tolerance,
+    Value,
+    Variant,
+)
 
 
 def read_specification(path: Path) -> Specification:
@@ -120,6 +128,11 @@ def _tolerance(value: object, place: Place) -> Tolerance:
     return Tolerance(**fields(value, place, dict.fromkeys(parts, number)))
 
 
+def _printed(value: object, place: Place) -> Printed:
+    parts = ("row", "column", "text", "remark")
+    return Printed(**fields(value, place, dict.fromkeys(parts, text), required=parts[:3]))
+
+
 _KEYWORDS: dict[str, Reader[Any]] = {
     "formula": text,
     "family": text,
@@ -146,6 +159,7 @@ _REFERENCE: dict[str, Reader[Any]] = {
     "coef": mapping(mapping(mapping(_value))),
     "sigma": _value,
     "tolerance": _tolerance,
+    "printed": _printed,
 }
 _TOP: dict[str, Reader[Any]] = {
     "name": text,

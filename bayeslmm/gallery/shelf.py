@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,8 @@ from typing import Any
 import pandas as pd
 
 from bayeslmm.api import Model
-from bayeslmm.errors import FileError, GalleryError, nearest
+from bayeslmm.compare import Cell
+from bayeslmm.errors import BayeslmmWarning, FileError, GalleryError, nearest
 from bayeslmm.gallery.reading import read_specification
 from bayeslmm.gallery.table import read_table
 from bayeslmm.gallery.types import Reference, Specification
@@ -114,6 +116,37 @@ def load_model(name_or_path: str | os.PathLike[str], variant: str | None = None)
     """
     file = read_model(name_or_path, variant)
     return Model(data=file.data, **file.keywords)
+
+
+def load_cells(name_or_path: str | os.PathLike[str]) -> dict[tuple[str, str], Cell]:
+    """The models of a published table, by (row, column), for `bayeslmm.deviance_table`.
+
+    What is said while they are made is in their notes, and not warned of: a table holds models
+    that have no maximum, and says so.
+
+    Parameters
+    ----------
+    name_or_path
+        As in `read_model`; the file's references say where each variant stands.
+
+    Raises
+    ------
+    GalleryError, FileError
+        As `load_model`; and a file without such a table.
+    """
+    file = _specification(name_or_path)
+    data = read_table(file.file, file.columns)
+    out: dict[tuple[str, str], Cell] = {}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", BayeslmmWarning)
+        for each in file.references:
+            if each.printed is not None:
+                model = Model(data=data, **file.keywords_of(each.variant))
+                at = each.printed
+                out[at.row, at.column] = Cell(model, at.text, at.remark)
+    if not out:
+        raise GalleryError(f"{file.name!r} has no published table")
+    return out
 
 
 def _specification(name_or_path: str | os.PathLike[str]) -> Specification:

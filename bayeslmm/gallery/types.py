@@ -68,6 +68,26 @@ class Tolerance:
 
 
 @dataclass(frozen=True, slots=True)
+class Printed:
+    """A cell of a published table.
+
+    Attributes
+    ----------
+    row, column : str
+        Where it stands.
+    text : str
+        What is printed, ``"307(3)"``.
+    remark : str or None
+        Why it isn't what is computed, or what else is to be said.
+    """
+
+    row: str
+    column: str
+    text: str
+    remark: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Reference:
     """One independent answer to a model, in the names of our own tables.
 
@@ -89,6 +109,8 @@ class Reference:
         A group's own coefficients, ``beta + u``, by (group, level, coefficient).
     sigma : Value or None
         The residual standard deviation.
+    printed : Printed or None
+        Where it stands in a published table.
     """
 
     method: str
@@ -102,6 +124,7 @@ class Reference:
     coef: dict[tuple[str, str, str], Value] = field(default_factory=dict)
     sigma: Value | None = None
     tolerance: Tolerance = Tolerance()
+    printed: Printed | None = None
 
 
 @dataclass(frozen=True, slots=True)

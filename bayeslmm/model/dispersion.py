@@ -16,6 +16,7 @@ from bayeslmm.model.structures import structure_of
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.intp]
+STEP = 1e-4
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,8 +45,13 @@ class Effects:
 
     @cached_property
     def values(self) -> Floats:
-        """The term's covariates in units of their size, where the structure allows units."""
+        """The term's covariates from where and in what units its structure allows: a free
+        covariance is one about any origin."""
         own = self.block.values[:, list(self.part.columns)]
+        coefs = [self.block.coefs[c] for c in self.part.columns]
+        if self.part.structure == "us" and "Intercept" in coefs and len(coefs) > 1:
+            own = own - own.mean(axis=0)
+            own[:, coefs.index("Intercept")] = 1.0
         size = np.abs(own).max(axis=0, initial=0.0)
         if self.part.structure not in STRUCTURES or self.part.structure == "id":
             size = np.full(len(size), size.max(initial=0.0))
@@ -54,6 +60,10 @@ class Effects:
     @property
     def start(self) -> Floats:
         return np.zeros(self.structure.n_parameters(len(self.part.columns)))
+
+    @property
+    def units(self) -> Floats:
+        return np.ones(len(self.start))
 
     def times(self, at: Floats, rows: Ints, table: Floats) -> Floats:
         """Z G Z' at `rows` times a table, (len(rows), c), at one psi."""
@@ -91,7 +101,7 @@ class Errors:
     ----------
     residual : Residual or None
     base : ndarray, shape (n,)
-        Each row's sd over sigma's: 1/sqrt(weight), or the known sd.
+        Each row's sd over sigma's, 1/sqrt(weight) or the known sd, in units of about its size.
     estimated : bool
         Whether sigma is a parameter.
     text : str
@@ -112,6 +122,26 @@ class Errors:
         own = np.empty(0) if self.residual is None else self.residual.start
         return np.concatenate([np.zeros(int(self.estimated)), own])
 
+    @property
+    def units(self) -> Floats:
+        """By how much each parameter moves something."""
+        out = np.ones(len(self.start))
+        if self.residual is not None:
+            first = int(self.estimated) + self.residual.n_strata - 1
+            for i, f in enumerate(self.residual.functions):
+                sd = float(f.base.std())
+                out[first + i] = 1.0 / sd if sd > 0 else 1.0
+        return out
+
+    def _scales(self, ratios: Floats, values: Floats, rows: Ints) -> Floats:
+        """Each row's sd at one point; covariates about their mean, which sigma makes up for."""
+        residual = self.residual
+        assert residual is not None
+        out = np.ones(len(rows)) if residual.strata is None else ratios[residual.strata.codes[rows]]
+        for f, value in zip(residual.functions, values, strict=False):
+            out = out * np.exp((f.base[rows] - f.base.mean()) * value)
+        return np.asarray(out)
+
     def times(self, at: Floats, rows: Ints, table: Floats) -> Floats:
         """R at `rows` times a table, (len(rows), c); log sigma first where it is estimated."""
         cut = int(self.estimated)
@@ -119,8 +149,7 @@ class Errors:
         if self.residual is None:
             return np.asarray(scale[:, None] ** 2 * table)
         ratios, values, _ = self.residual.natural(at[None, cut:])
-        own = self.residual.row_scales(ratios[0], values[0])
-        scale = (scale * (own[rows] if own.ndim else own))[:, None]
+        scale = (scale * self._scales(ratios[0], values[0], rows))[:, None]
         return np.asarray(scale * self._correlate(values, rows, scale * table))
 
     def _correlate(self, values: Floats, rows: Ints, table: Floats) -> Floats:
@@ -176,16 +205,13 @@ class Dispersion:
         return out
 
     def slopes(self, at: list[Floats], rows: Ints, table: Floats) -> tuple[Floats, list[int]]:
-        """dV/d(each parameter) at `rows` times a table, stacked, (d, len(rows), c), by central
-        differences; and which part each parameter is of."""
-        step = 1e-4
+        """dV/d(each parameter, in its unit) at `rows` times a table, stacked, (d, len(rows), c),
+        by central differences; and which part each parameter is of."""
         out, owner = [], []
         for i, (part, here) in enumerate(zip(self.parts, at, strict=True)):
-            for j in range(len(here)):
-                move = np.zeros(len(here))
-                move[j] = step
+            for move in np.diag(STEP * part.units):
                 high, low = (part.times(here + s * move, rows, table) for s in (1, -1))
-                out.append((high - low) / (2 * step))
+                out.append((high - low) / (2 * STEP))
                 owner.append(i)
         return np.stack(out) if out else np.empty((0, *table.shape)), owner
 
@@ -204,7 +230,10 @@ def dispersion(
         base = design.extras["known_sd"]
     elif "weights" in design.extras:
         weights = design.extras["weights"]
-        base = 1.0 / np.sqrt(np.where(weights > 0, weights, 1.0))
+        base = 1.0 / np.sqrt(np.where(weights > 0, weights, np.inf))
+    used = base[base > 0]
+    if len(used):
+        base = base / used.mean()
     effects = [
         Effects(block, part, kin.get(block.group))
         for block in design.blocks

@@ -26,7 +26,7 @@ POINTS = 3
 EXACT = 64  # rows up to which whole matrices are compared; else their products with PROBES
 PROBES = 6
 MOST = 2e8  # numbers that the products may take in all
-SQUARE = 3_000  # rows whose places, all different, still make a matrix
+SQUARE = 3_000  # rows, or places of residuals, of which there may be a matrix
 
 
 def unidentified(V: Dispersion, X: Floats, used: Ints, *, restricted: bool) -> tuple[int, ...]:
@@ -59,8 +59,13 @@ def unidentified(V: Dispersion, X: Floats, used: Ints, *, restricted: bool) -> t
 def _possible(V: Dispersion, n: int) -> bool:
     numbers = sum(len(part.start) for part in V.parts)
     residual = getattr(V.parts[-1], "residual", None)
-    mixing = residual is not None and residual.mixes
-    return n * PROBES * numbers <= MOST and (not mixing or n <= SQUARE)
+    if residual is not None and residual.known is not None and n > SQUARE:
+        return False
+    if residual is not None and residual.correlated is not None:
+        places, groups = len(residual.correlated.places), residual.correlated.group.max() + 1
+        if places > SQUARE or groups * places * PROBES > MOST / 4:
+            return False
+    return n * PROBES * numbers <= MOST
 
 
 def _dependent(
@@ -77,7 +82,7 @@ def _dependent(
     probes = probes if span is None else span.outside(probes)
     involved: set[int] = set()
     for _ in range(points):
-        at = [part.start + rng.normal(0.0, 0.4, len(part.start)) for part in V.parts]
+        at = [part.start + part.units * rng.normal(0.0, 0.4, len(part.start)) for part in V.parts]
         slopes, owner = V.slopes(at, rows, probes)
         if span is not None:
             slopes = np.stack([span.outside(s) for s in slopes]) if len(slopes) else slopes

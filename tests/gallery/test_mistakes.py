@@ -84,6 +84,7 @@ BAD_TOML = {
     "estimate": (SAID + "sigma = { std_error = 1 }\n", ["sigma", "'estimate' is missing"]),
     "se": (SAID + "fixef = { x = { estimate = 1, se = 1 } }\n", ["fixef.x", "no key 'se'"]),
     "sd": (SAID + "sd = { x = 1 }\n", ["reference[1].sd.x", "must be a table"]),
+    "printed": (SAID + "printed = { row = 'a' }\n", ["printed", "'column' is missing"]),
     "tolerance": (SAID + "tolerance = 0.1\n", ["reference[1].tolerance", "must be a table"]),
     "no data": (SMALL.replace("d.csv", "e.csv"), ["no data file", "e.csv", "folder of the model"]),
     "folder": (SMALL.replace("d.csv", "."), ["no data file"]),

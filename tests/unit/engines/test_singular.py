@@ -32,6 +32,7 @@ def least_of_many_starts(model: bl.Model, *, reml: bool, seed: int) -> float:
     return min(minimise(problem, x, problem.lower, problem.curvature(x)).value for x in starts)
 
 
+@pytest.mark.filterwarnings("ignore:Term .* 10 variance parameters for 8 levels")
 @pytest.mark.parametrize("seed", [3, 6, 23, 25, 29])
 @pytest.mark.parametrize(
     "formula", ["y ~ x + (x | g)", "y ~ 1 + (b * x | g)", "y ~ x + (x | g) + (b | h)"]

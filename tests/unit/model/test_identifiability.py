@@ -103,6 +103,28 @@ def test_what_can_be_told_raises_no_alarm(formula: str, options: dict[str, str])
     assert findings(formula, **options) == ()
 
 
+UNITS = {
+    "far": {"x": lambda t: 1e4 + t["x"]},
+    "years": {"t": lambda t: 2000 + t["t"]},
+    "small units": {"x": lambda t: 1e9 * t["x"]},
+    "large units": {"x": lambda t: 1e-9 * t["x"]},
+    "light": {"w": lambda t: 1e-8 * t["w"]},
+    "heavy": {"w": lambda t: 1e8 * t["w"]},
+}
+
+
+@pytest.mark.parametrize("change", UNITS)
+def test_units_and_origins_raise_no_alarm(change: str) -> None:
+    data = DATA.assign(**UNITS[change])
+    assert findings("y ~ x + (x | g) + (1 | h)", data, weights="w") == ()
+    assert findings("y ~ t + (x || g)", data, residual="varexp(x)", weights="w") == ()
+    assert findings("y ~ t + (x | h)", data, residual="ar1(t | g) + varexp(t)", weights="w") == ()
+
+
+def test_a_very_far_origin_of_correlated_lines_raises_no_alarm() -> None:
+    assert findings("y ~ x + (x | g) + (1 | h)", DATA.assign(x=1e6 + DATA["x"])) == ()
+
+
 def test_ar1_of_two_occasions_is_a_random_intercept() -> None:
     two = DATA[DATA["t"] < 2]
     (finding,) = findings("y ~ x + (1 | g)", two, residual="ar1(t | g)")
