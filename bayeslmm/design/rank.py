@@ -8,8 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from bayeslmm.design.types import Floats
+from bayeslmm.linalg.components import components
 
 TOLERANCE = 1e-7
+MANY = 64  # columns from which blocks are looked for
 _STRETCH = 4_096
 
 
@@ -51,6 +53,10 @@ def aliasing(X: Floats, names: Sequence[str]) -> Aliasing:
     -------
     Aliasing
     """
+    if X.shape[1] >= MANY:
+        blocks = components(X)
+        if len(blocks) > 1:
+            return _by_blocks(X, names, blocks)
     X = _short(X)
     norms = np.linalg.norm(X, axis=0)
     unit = X / np.where(norms > 0, norms, 1.0)
@@ -79,6 +85,21 @@ def aliasing(X: Floats, names: Sequence[str]) -> Aliasing:
         for d, j in enumerate(dropped)
     }
     return Aliasing(tuple(kept), aliased)
+
+
+def _by_blocks(
+    X: Floats, names: Sequence[str], blocks: Sequence[tuple[np.ndarray, np.ndarray]]
+) -> Aliasing:
+    """The same for columns that fall into blocks with rows of their own each."""
+    kept: list[int] = []
+    aliased: dict[str, dict[str, float]] = {
+        names[j]: {} for j in np.flatnonzero(~X.any(axis=0)).tolist()
+    }
+    for rows, columns in blocks:
+        found = aliasing(X[np.ix_(rows, columns)], [names[j] for j in columns])
+        kept += [int(columns[k]) for k in found.kept]
+        aliased |= found.aliased
+    return Aliasing(tuple(sorted(kept)), {n: aliased[n] for n in names if n in aliased})
 
 
 def _short(X: Floats) -> Floats:

@@ -14,7 +14,8 @@ def improper(model: Model) -> str | None:
         involved = [
             key
             for key in model.priors
-            if key.startswith("sigma") or any(key.startswith(f"sd_{group}[") for group in finding.groups)
+            if key.startswith("sigma")
+            or any(key.startswith(f"sd_{group}[") for group in finding.groups)
         ]
         bad = [key for key in involved if key in flat]
         if finding.fatal and finding.groups and bad:

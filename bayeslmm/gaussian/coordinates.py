@@ -17,7 +17,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from bayeslmm.linalg.products import fixed_products, weighted_squares
+from bayeslmm.linalg.components import components
+from bayeslmm.linalg.products import weighted_squares
+from bayeslmm.linalg.wide import MANY, fixed_table
 from bayeslmm.model import Model, Term
 
 Floats = NDArray[np.float64]
@@ -103,7 +105,7 @@ def _fixed_coordinates(model: Model, columns: NDArray[np.intp]) -> tuple[Floats,
     T, shift = np.eye(p), np.zeros(p)
     rows = fixed_rows(model, columns)
     for passes in range(PASSES):
-        gram = fixed_products(*rows, T, shift)
+        gram = fixed_table(*rows, T, shift)
         size, pull = np.sqrt(np.diag(gram)[:p]), gram[:p, p]
         if passes == 0:
             raw = size
@@ -113,10 +115,20 @@ def _fixed_coordinates(model: Model, columns: NDArray[np.intp]) -> tuple[Floats,
         orthogonal = np.abs(unit - np.eye(p)).max(initial=0.0) < 0.1
         if passes and orthogonal and np.all(pull**2 <= 1e-4 * gram[p, p] * scale**2):
             break
-        step = _orthogonaliser(unit) / scale[:, None]
+        step = _by_blocks(unit) / scale[:, None]
         T = T @ step
         shift = shift + T @ np.where(live, step.T @ pull, 0.0)
     return T, shift
+
+
+def _by_blocks(gram: Floats) -> Floats:
+    """`_orthogonaliser`, of many columns block by block."""
+    if len(gram) < MANY:
+        return _orthogonaliser(gram)
+    out = np.eye(len(gram))
+    for _, own in components(gram):
+        out[np.ix_(own, own)] = _orthogonaliser(gram[np.ix_(own, own)])
+    return out
 
 
 def _orthogonaliser(gram: Floats) -> Floats:

@@ -14,12 +14,8 @@ from numpy.typing import NDArray
 
 from bayeslmm.errors import ModelError
 from bayeslmm.gaussian.coordinates import Coordinates, coordinates, fixed_rows
-from bayeslmm.linalg.products import (
-    factor_products,
-    fixed_products,
-    pair_pattern,
-    pair_products,
-)
+from bayeslmm.linalg.products import pair_pattern, pair_products
+from bayeslmm.linalg.wide import factor_tables, fixed_table
 from bayeslmm.model import Model
 
 Floats = NDArray[np.float64]
@@ -176,7 +172,7 @@ def moments(
         for b in design.blocks
     ]
     own = [
-        factor_products(codes, values, C, X, y, offset, w, about.T, about.shift, b.n_levels)
+        factor_tables(codes, values, C, X, y, offset, w, about.T, about.shift, b.n_levels)
         for (codes, values), C, b in zip(blocks, about.blocks, design.blocks, strict=True)
     ]
     pairs = []
@@ -197,7 +193,7 @@ def moments(
         zz=tuple(zz for zz, _ in own),
         zf=tuple(zf for _, zf in own),
         pairs=tuple(pairs),
-        ff=fixed_products(*fixed),
+        ff=fixed_table(*fixed),
     )
 
 

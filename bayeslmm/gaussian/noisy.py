@@ -32,12 +32,8 @@ from bayeslmm.gaussian.solver import (
 )
 from bayeslmm.linalg.compiled import one_blas_thread, sweep
 from bayeslmm.linalg.noisy_levels import draw_white, reduce_white
-from bayeslmm.linalg.products import (
-    factor_products,
-    fixed_products,
-    pair_pattern,
-    pair_products,
-)
+from bayeslmm.linalg.products import pair_pattern, pair_products
+from bayeslmm.linalg.wide import factor_tables, fixed_table
 from bayeslmm.model import Model
 
 Floats = NDArray[np.float64]
@@ -119,7 +115,7 @@ class NoisyRows:
         X, y = np.ascontiguousarray(white[:, :p]), np.ascontiguousarray(white[:, p])
         values = [np.ascontiguousarray(white[:, a:b]) for a, b in pairwise(ends)]
         own = [
-            factor_products(codes, z, C, X, y, zeros, ones, about.T, about.shift, levels)
+            factor_tables(codes, z, C, X, y, zeros, ones, about.T, about.shift, levels)
             for codes, z, C, levels in zip(
                 self.codes, values, about.blocks, self.levels, strict=True
             )
@@ -129,7 +125,7 @@ class NoisyRows:
             C_i, C_j = about.blocks[i], about.blocks[j]
             found = pair_products(place, values[i], C_i, values[j], C_j, ones, len(other))
             pairs.append(Pairs(i, j, start, other, found))
-        ff = fixed_products(X, y, zeros, ones, about.T, about.shift)
+        ff = fixed_table(X, y, zeros, ones, about.T, about.shift)
         return self._moments(own, pairs, ff)
 
     @cached_property
@@ -150,7 +146,7 @@ class NoisyRows:
         about, p = self.about, self.X.shape[1]
         zeros, ones = np.zeros(len(fixed)), np.ones(len(fixed))
         X, y = np.ascontiguousarray(fixed[:, :p]), np.ascontiguousarray(fixed[:, p])
-        ff = fixed_products(X, y, zeros, ones, about.T, about.shift)
+        ff = fixed_table(X, y, zeros, ones, about.T, about.shift)
         rows = self.inner[j]
         unit = np.eye(rows.shape[1])
         own = []

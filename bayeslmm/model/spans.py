@@ -11,8 +11,8 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
+
+from bayeslmm.linalg.components import components
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.intp]
@@ -33,7 +33,7 @@ class Span:
     def __init__(self, columns: Floats) -> None:
         self._bases: list[tuple[Ints, Floats]] = []
         self.rank = 0
-        for rows, own in _components(columns):
+        for rows, own in components(columns):
             basis = _basis(columns[np.ix_(rows, own)])
             self.rank += basis.shape[1]
             self._bases.append((rows, basis))
@@ -56,7 +56,7 @@ def affordable(columns: Floats) -> bool:
         return True
     return all(
         len(rows) * len(own) * min(len(rows), len(own)) <= LARGEST
-        for rows, own in _components(columns)
+        for rows, own in components(columns)
     )
 
 
@@ -107,23 +107,6 @@ def few(codes: Sequence[Ints], n: int, levels: int, per_level: int, head: int) -
             own = order[ends[level] - counts[level] : ends[level]]
             chosen.append(own[:: max(1, len(own) // per_level)][:per_level])
     return np.unique(np.concatenate(chosen))
-
-
-def _components(columns: Floats) -> list[tuple[Ints, Ints]]:
-    """Rows and columns that hang together; rows without any number but zero are in none."""
-    n, p = columns.shape
-    used = columns != 0
-    if n == 0 or p == 0:
-        return []
-    if bool(np.any(np.all(used, axis=0))):
-        return [(np.arange(n), np.flatnonzero(used.any(axis=0)))]
-    rows, own = np.nonzero(used)
-    graph = coo_array((np.ones(len(rows), dtype=np.int8), (rows, n + own)), shape=(n + p, n + p))
-    count, label = connected_components(graph, directed=False)
-    order = np.argsort(label, kind="stable")
-    parts = np.split(order, np.cumsum(np.bincount(label, minlength=count))[:-1])
-    found = [(part[part < n], part[part >= n] - n) for part in parts]
-    return [(r, c) for r, c in found if len(r) and len(c)]
 
 
 def _basis(columns: Floats) -> Floats:

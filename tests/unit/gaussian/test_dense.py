@@ -290,7 +290,7 @@ SEVERAL = {
     "elimination of the right-hand side": (crossed_point, "half_forward", no_rest),
     "products with the fixed part": (
         moments,
-        "factor_products",
+        "factor_tables",
         lambda whole, *args: (lambda zz, zf: (zz, 0.9 * zf))(*whole(*args)),
     ),
 }
