@@ -24,7 +24,8 @@ from bayeslmm.gaussian.crossed import Crossed, crossed
 from bayeslmm.gaussian.layout import NO_KIN, Kin
 from bayeslmm.gaussian.moments import Moments, moments
 from bayeslmm.gaussian.noise import noise_of
-from bayeslmm.gaussian.noisy import Noisy, noisy_rows
+from bayeslmm.gaussian.noisy import Noisy
+from bayeslmm.gaussian.noisy_rows import noisy_rows
 from bayeslmm.gaussian.padded import Padded, padded
 from bayeslmm.gaussian.single import Single, single
 from bayeslmm.gaussian.solver import Blocks, Point, Reduced, Solver
