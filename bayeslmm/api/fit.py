@@ -161,6 +161,11 @@ class Fit:
             raise FitError(
                 "The residual standard deviations were given (known_sd): there is no sigma"
             )
+        if self._model.strata is not None:
+            raise FitError(
+                f"There is no one sigma: it differs by {self._model.strata.name}",
+                hint="fit.varcorr() has them all",
+            )
         if not self._model.has_sigma:
             raise FitError(f"There is no one sigma: {self._without_sigma()}")
         table = self.varcorr()

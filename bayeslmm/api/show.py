@@ -102,7 +102,9 @@ def _sizes(model: Model) -> tuple[str, ...]:
     lines += [f"effects of {group}: {kind}" for group, kind in model.random.items()]
     lines += [f"{group}: a known relationship of {k.size} levels" for group, k in model.kin.items()]
     if model.residual is not None:
-        lines.append(f"residuals: {model.spec.residual or 'a given covariance, up to sigma²'}")
+        text = f"residuals: {model.spec.residual or 'a given covariance, up to sigma²'}"
+        correlated = model.residual.correlated
+        lines.append(text if correlated is None else f"{text}; {correlated.described}")
     lines += [f"{name}: {sub.link.name} link, {text}" for name, sub, text in _further(model)]
     return tuple(lines)
 

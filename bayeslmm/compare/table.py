@@ -9,7 +9,7 @@ import pandas as pd
 from bayeslmm.compare.fits import Fits, HoldsFit, named
 from bayeslmm.errors import MethodError, ModelError
 
-KINDS: list[Hashable] = ["fixed", "sd", "cor", "random"]
+KINDS: list[Hashable] = ["fixed", "sd", "cor", "par", "random"]
 EFFECTS = ("fixed", "all")
 VALUES = ["estimate", "std_error"]
 KEYS = ["kind", "group", "level", "coef"]

@@ -177,7 +177,7 @@ def bounded(z: Floats, parameters: tuple[Parameter, ...]) -> tuple[Floats, Float
             out[..., i] = p.lower + 2 * width * np.where(own < 0, small, 1.0) / (1.0 + small)
             total += np.log(width) + 2 * (np.log(2.0) - size - np.log1p(small))
         elif np.isfinite(p.lower):
-            out[..., i] = p.lower + np.exp(own)
+            out[..., i] = p.lower + np.exp(np.clip(own, -TINIEST, TINIEST))
             total += own
     return out, total
 

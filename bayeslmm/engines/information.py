@@ -28,6 +28,7 @@ def intervals(
     factor: FactorPoint,
     at: Variances,
     singular: tuple[int, ...],
+    at_limit: tuple[int, ...] = (),
 ) -> Components:
     """Sds, correlations and patterns' numbers of every block and the residuals', with Wald
     intervals.
@@ -36,7 +37,9 @@ def intervals(
     terms held where they are.
     """
     model = problem.model
-    held = {j for i in singular for j in range(len(found.x))[theta_slices(model)[i]]}
+    held = set(at_limit) | {
+        j for i in singular for j in range(len(found.x))[theta_slices(model)[i]]
+    }
     free = np.array([j for j in range(len(found.x)) if j not in held], dtype=np.intp)
     own = [] if model.sigma_known else [len(found.x)]
     taken = np.append(free, own).astype(np.intp)
@@ -114,8 +117,10 @@ def _information(problem: Profile, found: Minimum, factor: FactorPoint) -> Float
 
 def _standard_errors(information: Floats, slopes: Floats) -> Floats:
     """Delta method; NaN for what does not depend on the free coordinates."""
+    if not np.all(np.isfinite(information)):
+        return np.full(len(slopes), np.nan)
     values = np.linalg.eigvalsh(information) if len(information) else np.ones(0)
-    if len(information) and (not np.all(np.isfinite(values)) or values.min() <= 0):
+    if len(information) and values.min() <= 0:
         return np.full(len(slopes), np.nan)
     inverse = np.linalg.inv(information)
     variance = np.einsum("oi,ij,oj->o", slopes, inverse, slopes)

@@ -5,9 +5,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from bayeslmm.covariance import Patterned
 from bayeslmm.engines.base import fatal_findings
 from bayeslmm.engines.closed import estimate_at
 from bayeslmm.engines.information import intervals
+from bayeslmm.engines.limits import at_limits
 from bayeslmm.errors import (
     ConvergenceWarning,
     FitError,
@@ -69,12 +71,20 @@ def maximise(model: Model, *, reml: bool) -> FitValues:
     variances = Variances(covariances_from_lambdas(about, factor.lambdas, sigma), sigma, delta)
     singular = _singular_terms(model, found.x)
     notes = _say(model, found, singular)
-    said = intervals(problem, found, factor, variances, singular)
+    limits = at_limits(problem, found.x)
+    for limit in limits:
+        text = (
+            f"The estimate of {limit.text}: it lies on the boundary, where its standard error "
+            "doesn't exist."
+        )
+        notes.append(warn(text, SingularWarning))
+    places = tuple(limit.place for limit in limits)
+    said = intervals(problem, found, factor, variances, singular, places)
     estimate = estimate_at(model, factor, variances, said)
     return FitValues(
         method="reml" if reml else "ml",
         tree=tree_of(model, estimate=estimate_dataset(model, estimate)),
-        scalars=_criteria(model, found, bool(singular)),
+        scalars=_criteria(model, found, bool(singular or limits)),
         notes=tuple(notes),
     )
 
@@ -120,8 +130,22 @@ def _require_residual(problem: Profile, factor: FactorPoint) -> None:
     left = float(problem.equations.moments.ff[-1, -1])
     if problem.model.sigma_known or not problem.basis or factor.rho2[0] > 1e-4 * left:
         return
+    if _has_effect_a_row(problem.model):
+        return  # at a patterned covariance of full rank, whatever the residual
     if float(problem.at(problem.scaled_identity(LARGE)).rho2[0]) < 1e-10 * left:
         raise _unbounded("with their random effects the response exactly")
+
+
+def _has_effect_a_row(model: Model) -> bool:
+    """Whether a patterned term gives every row of the likelihood an effect of its own."""
+    for term in model.terms:
+        block = model.design.blocks[term.block]
+        values = block.values[model.used][:, list(term.columns)]
+        if isinstance(term.structure, Patterned) and np.all((values != 0).sum(axis=1) == 1):
+            cells = block.codes[model.used] * values.shape[1] + np.argmax(values != 0, axis=1)
+            if len(np.unique(cells)) == len(cells):
+                return True
+    return False
 
 
 def _unbounded(what: str) -> IdentifiabilityError:

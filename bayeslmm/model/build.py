@@ -97,7 +97,7 @@ def build(
     if design.categories and not family.categorical:
         no, yes = design.categories
         notes.append(warn(f"{design.formula.response} is 1 for {yes}, 0 for {no}.", DataWarning))
-    notes += [warn(text, DataWarning) for text in renamed(model)]
+    notes += [warn(text, DataWarning) for text in (*renamed(model), *known.unlabelled(design))]
     return replace(model, spec=spec, notes=tuple(notes))
 
 
@@ -300,12 +300,14 @@ def _others(
                 out |= _of_family(a, response, residual)
     if residual is not None:
         for p in residual.parameters[: residual.n_single]:
-            out[f"residual_par[{p.name}]"] = Slot(p.prior, p.lower, p.upper)
+            also = ("residual_par",)
+            out[f"residual_par[{p.name}]"] = Slot(p.prior, p.lower, p.upper, also)
     for block in design.blocks:
         for part in block.parts:
             structure = structure_of(part, tuple(block.coefs[c] for c in part.columns))
             for p in structure.parameters:
-                out[f"{block.group}_par[{p.name}]"] = Slot(p.prior, p.lower, p.upper)
+                also = (f"{block.group}_par",)
+                out[f"{block.group}_par[{p.name}]"] = Slot(p.prior, p.lower, p.upper, also)
         kind = spec.random.get(block.group, "normal")
         if kind in EFFECTS:
             for key, declared in EFFECTS[kind].extras(block.group, block.coefs).items():

@@ -39,6 +39,20 @@ class Known:
         """Levels that a factor has whatever the rows are."""
         return {g: r.levels for g, r in self.relationships.items() if r.levels is not None}
 
+    def unlabelled(self, design: Design) -> list[str]:
+        """A sentence for each relationship that doesn't say its levels."""
+        out = []
+        for block in design.blocks:
+            found = self.relationships.get(block.group)
+            if found is not None and found.levels is None:
+                more = ", …" if block.n_levels > 3 else ""
+                shown = ", ".join(map(str, block.levels[:3])) + more
+                out.append(
+                    f"The relationship of {block.group!r} doesn't say its levels: its rows are "
+                    f"taken for the factor's own in their order ({shown}). A DataFrame says them."
+                )
+        return out
+
     def kin(self, design: Design) -> dict[str, Precision]:
         """The factors' precisions.
 

@@ -100,6 +100,18 @@ class Correlated:
     def parameters(self) -> tuple[Parameter, ...]:
         return self.pattern.parameters(self.places)
 
+    @property
+    def described(self) -> str:
+        """Groups, places, and what a step is, in words."""
+        sizes = np.unique(self.group, return_counts=True)[1]
+        rows = f"{sizes.min()}" if sizes.min() == sizes.max() else f"{sizes.min()} to {sizes.max()}"
+        out = f"{len(sizes)} group{'s' if len(sizes) > 1 else ''} of {rows} rows"
+        if self.learnt is None or self.pattern.places != "order" or len(self.places) < 2:
+            return out
+        steps = float(self.learnt.at[-1, 0] - self.learnt.at[0, 0])
+        span = float(self.learnt.points[-1, 0] - self.learnt.points[0, 0])
+        return f"{out}, a step is {span / steps:g} of {self.term.columns[0]}"
+
 
 @dataclass(frozen=True, eq=False)
 class Residual:
@@ -285,7 +297,7 @@ def _checked(known: Any) -> Floats:
 
 
 def _strata(term: ResidualTerm, columns: Columns) -> Strata:
-    if len(term.columns) != 1 or (term.structure == "diag" and term.factors):
+    if len(term.columns) != 1:
         raise ModelError(
             "A standard deviation for each level is written diag(Sex)", got=str(term),
             hint="Combine several columns to one in the table first",
@@ -377,5 +389,6 @@ def _require_once(
         "so that their residuals would be the same",
         hint="nugget=True leaves each row a part of its own"
         if term.structure in ("exp", "gau", "matern")
-        else "Give the group as a combination, a:b, or leave the column out to count rows",
+        else f"Write {term.structure}({' + '.join(term.columns)} | g), g the column of the groups, "
+        "or a:b where only a combination is one",
     )

@@ -44,6 +44,8 @@ def parameter_draws(
     drawn = tree["posterior"].dataset
     out: dict[str, Floats] = {}
     for a in model.family.auxiliaries:
+        if a.name == "sigma" and model.residual is not None:
+            continue  # of the rows' own; new observations are drawn with their structure
         if a.name in further:
             out[a.name] = LINKS[a.link].inverse(further[a.name])
         elif a.name in model.parameters:
@@ -54,7 +56,7 @@ def parameter_draws(
             out[a.name] = value if a.ordered else np.broadcast_to(value, shape)[..., None]
     if model.sigma_known:
         out["sigma"] = np.ones((1, 1, 1))
-    if new and model.family.name == "gaussian":
+    if new and model.family.name == "gaussian" and model.residual is None:
         out["sigma"] = out["sigma"] * residual_scale(model, rows)
     return out
 

@@ -47,6 +47,15 @@ def frame() -> pd.DataFrame:
     return out.drop(index=[2, 13, 30]).reset_index(drop=True)
 
 
+@cache
+def twice() -> pd.DataFrame:
+    """Every row again with a response of its own: one row an effect leaves a second mode, where
+    the effects vanish, that a short chain doesn't find."""
+    again = frame().copy()
+    again["y"] += 0.8 * np.random.default_rng(22).normal(size=len(again))
+    return pd.concat([frame(), again], ignore_index=True)
+
+
 TWO = "y ~ t"  # crossed effects make each evaluation slower, and nothing else
 CASES: dict[str, tuple[str, dict[str, Any]]] = {
     "us": (TWO, {"residual": "us(o | g)"}),
@@ -73,7 +82,7 @@ def model(name: str) -> bl.Model:
     formula, settings = CASES[name]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", BayeslmmWarning)
-        return bl.Model(formula, frame(), **settings)
+        return bl.Model(formula, twice() if name.startswith("effects") else frame(), **settings)
 
 
 def fitted(m: bl.Model, method: str, **options: Any) -> bl.Fit:
