@@ -8,6 +8,7 @@ from typing import ClassVar
 import numpy as np
 
 from bayeslmm.covariance.correlation import (
+    FAR,
     FARTHEST,
     Correlation,
     Floats,
@@ -42,6 +43,13 @@ class ContinuousAutoregressive(Correlation):
     def free(self, values: Floats, places: Places) -> Floats:
         with np.errstate(divide="ignore"):
             return np.clip(-np.log(-np.log(values)), *REACH)
+
+    def edges(self, values: Floats, places: Places) -> list[str | None]:
+        """By the time over which the correlation falls to 1/e: rho is near 1 in a small unit."""
+        with np.errstate(divide="ignore"):
+            over = float(-1.0 / np.log(values[0])) if values[0] > 0 else 0.0
+        near, far = places.reach
+        return ["1" if over > FAR * far else "0" if over < near / FAR else None]
 
     def matrix(self, values: Floats, places: Places) -> Floats:
         return np.asarray(values[:, 0, None, None] ** places.distances)

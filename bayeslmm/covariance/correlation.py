@@ -19,6 +19,7 @@ from bayeslmm.priors import Prior
 Floats = NDArray[np.float64]
 Ints = NDArray[np.intp]
 FARTHEST = 18.0  # of a coordinate: beyond it a bounded parameter is on its bound in float64
+NEAR, FAR = 1e-4, 1e3  # of the way between two bounds, and times the start
 TINIEST = 345.0  # the same of one that may be as near to zero, or as large, as float64 holds
 
 
@@ -153,6 +154,13 @@ class Correlation:
         z = np.clip(fitted(miss, start), least, most)
         return np.asarray(self.constrain(z[None], places)[0][0])
 
+    def edges(self, values: Floats, places: Places) -> list[str | None]:
+        """For each natural value, (d,), the edge of its range that it is at, if at any.
+
+        Between two bounds within a ten-thousandth of the way, else a thousand times its start.
+        """
+        return [_edge(p, float(v)) for p, v in zip(self.parameters(places), values, strict=True)]
+
     def near(self, correlation: Floats, places: Places) -> Floats:
         """Natural values, shape (d,), from which to look for the nearest matrix."""
         return np.array([p.start for p in self.parameters(places)])
@@ -160,6 +168,19 @@ class Correlation:
     def root(self, values: Floats, places: Places) -> Floats:
         """Lower Cholesky factors of the matrices, shape (S, k, k); NaN where there is none."""
         return cholesky(self.matrix(values, places))
+
+
+def _edge(p: Parameter, value: float) -> str | None:
+    if np.isfinite(p.upper):
+        share = (value - p.lower) / (p.upper - p.lower)
+        if share < NEAR or share > 1 - NEAR:
+            return f"{p.lower if share < 0.5 else p.upper:g}"
+    elif np.isfinite(p.lower):
+        if value > FAR * p.start:
+            return "infinity"
+        if value - p.lower < p.start / FAR:
+            return f"{p.lower:g}"
+    return None
 
 
 def bounded(z: Floats, parameters: tuple[Parameter, ...]) -> tuple[Floats, Floats]:

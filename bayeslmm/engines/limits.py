@@ -7,13 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from bayeslmm.covariance import Parameter, Patterned
+from bayeslmm.covariance import Correlation, Patterned, Places
 from bayeslmm.gaussian.profile import Profile
 from bayeslmm.gaussian.variances import theta_slices
 
 Floats = NDArray[np.float64]
-NEAR = 1e-4  # of the way between two bounds
-FAR = 1e3  # times where an unbounded number begins
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,37 +36,27 @@ def at_limits(problem: Profile, x: Floats) -> list[Limit]:
     theta = x[: len(problem.units)] * problem.units
     for term, where in zip(model.terms, theta_slices(model), strict=True):
         structure = term.structure
-        if isinstance(structure, Patterned) and not structure.pattern.joint:
+        if isinstance(structure, Patterned):
             values = structure.natural(theta[None, where], len(term.columns))[0]
-            first = where.stop - len(values)
-            out += _found(structure.parameters, values, first, term.group)
+            out += _found(structure.pattern, structure.places, values, where.stop, term.group)
     residual = model.residual
-    if residual is not None and not (
-        residual.correlated is not None and residual.correlated.pattern.joint
-    ):
-        values = residual.natural(x[None, len(problem.units) :])[1][0]
-        out += _found(residual.parameters, values, len(x) - len(values), "the residuals")
+    if residual is not None and residual.correlated is not None:
+        c = residual.correlated
+        values = residual.natural(x[None, len(problem.units) :])[1][0, len(residual.functions) :]
+        out += _found(c.pattern, c.places, values, len(x), "the residuals")
     return out
 
 
-def _found(parameters: tuple[Parameter, ...], values: Floats, first: int, what: str) -> list[Limit]:
-    out = []
-    for i, (p, value) in enumerate(zip(parameters, values, strict=True)):
-        edge = _edge(p, float(value))
+def _found(
+    pattern: Correlation, places: Places, values: Floats, stop: int, what: str
+) -> list[Limit]:
+    """Those of a pattern whose coordinates end before `stop`; joint ones bound each other."""
+    if pattern.joint:
+        return []
+    first, out = stop - len(values), []
+    names = [p.name for p in pattern.parameters(places)]
+    for i, edge in enumerate(pattern.edges(values, places)):
         if edge is not None:
-            out.append(Limit(first + i, f"{p.name} of {what} is {value:.4g}, next to {edge}"))
+            text = f"{names[i]} of {what} is {values[i]:.4g}, next to {edge}"
+            out.append(Limit(first + i, text))
     return out
-
-
-def _edge(p: Parameter, value: float) -> str | None:
-    """Which edge a value is at, if at any."""
-    if np.isfinite(p.upper):
-        share = (value - p.lower) / (p.upper - p.lower)
-        if share < NEAR or share > 1 - NEAR:
-            return f"{p.lower if share < 0.5 else p.upper:g}"
-    elif np.isfinite(p.lower):
-        if value > FAR * p.start:
-            return "infinity"
-        if value - p.lower < p.start / FAR:
-            return f"{p.lower:g}"
-    return None

@@ -20,6 +20,7 @@ def answer(name: str) -> dict:
     return json.loads((ANSWERS / f"{name}.json").read_text())
 
 
+@pytest.mark.slow
 def test_cbpp_is_stans(gallery_fit) -> None:
     """Means and sds under brms's priors, within 4 Monte Carlo standard errors of both sides."""
     fit = gallery_fit("cbpp", "nuts", "brms_priors", seed=3)

@@ -81,7 +81,6 @@ BAD = {
     "too many factors": ("fa(o | g, k=2)", ModelError, "more loadings"),
     "far too many factors": ("fa(o | g, k=9)", ModelError, "more loadings"),
     "no factors": ("fa(o | g, k=0)", ModelError, "number of factors"),
-    "strata in groups": ("diag(sex | g)", ModelError, "diag"),
     "strata of two columns": ("diag(sex + o)", ModelError, "diag"),
     "a covariate for strata": ("diag(x)", DataError, "27 levels for 27 rows"),
     "a time for strata": ("us(time | g)", DataError, "27 levels for 27 rows"),

@@ -26,7 +26,11 @@ def lines(ax: Any) -> dict[str, Any]:
 GAUSSIAN = [n for n in bl.list_models() if n not in ("cbpp", "epil", "grouseticks")]
 
 
-@pytest.mark.parametrize("name", GAUSSIAN)
+QUICK = ("sleepstudy", "pastes")  # slopes, and nested factors
+DRAWN = [n if n in QUICK else pytest.param(n, marks=pytest.mark.slow) for n in GAUSSIAN]
+
+
+@pytest.mark.parametrize("name", DRAWN)
 def test_every_gallery_model_can_be_drawn(name: str) -> None:
     """All factors, all three pictures, drawn to the end, without a word from matplotlib."""
     model = bl.load_model(name)
