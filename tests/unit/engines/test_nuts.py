@@ -97,7 +97,8 @@ def test_the_collapsed_road_refuses_before_it_compiles(formula, options, words):
         model.fit("nuts", marginal=True, **options)
 
 
-@pytest.mark.parametrize("name", [pytest.param("sleepstudy", marks=pytest.mark.slow), "dyestuff2"])
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["sleepstudy", "dyestuff2"])
 def test_collapsed_is_exact(name, gallery_fit):
     """Means and sds of all parameters and effects within 4 Monte Carlo standard errors."""
     nuts = gallery_fit(name, "nuts", seed=3, marginal=True)

@@ -45,6 +45,7 @@ def test_the_data_can_be_swapped(built: pm.Model) -> None:
     assert logp(point) == pytest.approx(before)
 
 
+@pytest.mark.slow
 def test_a_likelihood_of_the_users_own() -> None:
     """Laplace errors on our linear predictor: the median line of simulated heavy tails."""
     rng = np.random.default_rng(8)

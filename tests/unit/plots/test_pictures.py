@@ -26,7 +26,7 @@ def lines(ax: Any) -> dict[str, Any]:
 GAUSSIAN = [n for n in bl.list_models() if n not in ("cbpp", "epil", "grouseticks")]
 
 
-QUICK = ("sleepstudy", "pastes")  # slopes, and nested factors
+QUICK = ("sleepstudy",)
 DRAWN = [n if n in QUICK else pytest.param(n, marks=pytest.mark.slow) for n in GAUSSIAN]
 
 
