@@ -7,6 +7,7 @@ stand beside it) and residuals of a group (then they are occasions or points).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import ClassVar
 
 import numpy as np
@@ -23,7 +24,7 @@ NEAR, FAR = 1e-4, 1e3  # of the way between two bounds, and times the start
 TINIEST = 345.0  # the same of one that may be as near to zero, or as large, as float64 holds
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Places:
     """What correlates: coefficients, occasions or points.
 
@@ -50,7 +51,7 @@ class Places:
         """Between every two, shape (k, k)."""
         return np.sqrt(np.sum((self.at[:, None] - self.at[None]) ** 2, axis=2))
 
-    @property
+    @cached_property
     def reach(self) -> tuple[float, float]:
         """The least and the greatest distance between two that differ."""
         if self.at.shape[1] == 1:
@@ -168,6 +169,19 @@ class Correlation:
     def root(self, values: Floats, places: Places) -> Floats:
         """Lower Cholesky factors of the matrices, shape (S, k, k); NaN where there is none."""
         return cholesky(self.matrix(values, places))
+
+    def parts(self, values: Floats, places: Places, which: Ints) -> Floats:
+        """Correlations of U sets of k of the places, shape (S, U, k, k).
+
+        Parameters
+        ----------
+        values : ndarray, shape (S, d)
+        places : Places
+        which : ndarray of intp, shape (U, k)
+        """
+        if self.whole:
+            return self.matrix(values, places)[:, which[:, :, None], which[:, None, :]]
+        return np.stack([self.matrix(values, places.take(own)) for own in which], axis=1)
 
 
 def _edge(p: Parameter, value: float) -> str | None:

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from bayeslmm.covariance.correlation import Correlation, Floats, Parameter, Places
+from bayeslmm.covariance.correlation import Correlation, Floats, Ints, Parameter, Places
 from bayeslmm.priors import LogNormal, Uniform
 
 SPREAD = 1.5  # of the log range a priori, about a tenth of the way between the farthest places
@@ -27,7 +27,8 @@ class Decay(Correlation):
     places: ClassVar[str] = "points"
 
     def shape(self, scaled: Floats, values: Floats) -> Floats:
-        """Correlations without the nugget at distances in units of the range, (S, k, k)."""
+        """Correlations without the nugget at distances in units of the range, (S, m, k), element
+        by element."""
         raise NotImplementedError
 
     def further(self) -> tuple[Parameter, ...]:
@@ -45,8 +46,13 @@ class Decay(Correlation):
         return (*own, Parameter("nugget", 0.0, 1.0, 0.2, Uniform(0.0, 1.0)))
 
     def matrix(self, values: Floats, places: Places) -> Floats:
-        distance = places.distances
+        return self.parts(values, places, np.arange(len(places))[None])[:, 0]
+
+    def parts(self, values: Floats, places: Places, which: Ints) -> Floats:
+        (sets, k), at = which.shape, places.at[which]
+        distance = np.sqrt(np.sum((at[:, :, None] - at[:, None]) ** 2, axis=3)).reshape(-1, k)
         out = self.shape(distance / values[:, 0, None, None], values)
         if self.nugget:
             out = out * (1.0 - values[:, -1, None, None])
-        return np.asarray(np.where(np.eye(len(places), dtype=bool), 1.0, out))
+        out = out.reshape(-1, sets, k, k)
+        return np.asarray(np.where(np.eye(k, dtype=bool), 1.0, out))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import pairwise
+from itertools import batched, pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,16 +23,17 @@ from bayeslmm.model.residual import Residual
 Floats = NDArray[np.float64]
 Ints = NDArray[np.intp]
 STEP = 1e-5
+TOGETHER = 20_000  # correlations a point that are worked on at once
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Alike:
-    """Groups of rows whose places are the same.
+    """Groups of k rows: U sets of places, and G groups that have each.
 
     Attributes
     ----------
-    rows : ndarray of intp, shape (G, k)
-    places : ndarray of intp, shape (k,)
+    rows : ndarray of intp, shape (U, G, k)
+    places : ndarray of intp, shape (U, k)
     """
 
     rows: Ints
@@ -66,18 +67,23 @@ class Noise:
 
     @cached_property
     def alike(self) -> tuple[Alike, ...]:
-        """Groups by what places they have."""
+        """Groups by what places they have; such sets of one size, and as often met, together."""
         correlated = self.residual.correlated
         assert correlated is not None
         place = correlated.place[self.rows]
         edges = np.append(np.flatnonzero(self.starts), len(self.rows))
-        found: dict[bytes, list[int]] = {}
+        met: dict[bytes, list[int]] = {}
         for a, b in pairwise(edges):
-            found.setdefault(place[a:b].tobytes(), []).append(int(a))
-        out = []
-        for key, first in found.items():
+            met.setdefault(place[a:b].tobytes(), []).append(int(a))
+        found: dict[tuple[int, int], list[tuple[Ints, list[int]]]] = {}
+        for key, first in met.items():
             own = np.frombuffer(key, dtype=place.dtype)
-            out.append(Alike(np.array(first)[:, None] + np.arange(len(own)), own))
+            found.setdefault((len(own), len(first)), []).append((own, first))
+        out = []
+        for (k, _), sets in found.items():
+            for some in batched(sets, max(1, TOGETHER // k**2)):
+                rows = np.array([first for _, first in some])[:, :, None] + np.arange(k)
+                out.append(Alike(rows, np.stack([own for own, _ in some])))
         return tuple(out)
 
     @cached_property
@@ -145,17 +151,14 @@ class Noise:
             return log_det
         log_det = np.log(scales).sum(axis=1)
         scaled = table / scales[:, :, None]
-        whole = correlated.pattern.matrix(own, correlated.places) if self._whole else None
         for alike in self.alike:
-            roots = self._roots(own, alike, whole)
-            log_det += len(alike.rows) * np.log(np.einsum("skk->sk", roots)).sum(axis=1)
-            out[:, alike.rows] = solve_groups(roots, scaled[:, alike.rows])
+            roots = self._roots(own, alike)
+            log_det += _log_det(roots, alike)
+            size, sets, k, _ = roots.shape
+            groups = scaled[:, alike.rows].reshape(size * sets, -1, k, table.shape[1])
+            white = solve_groups(roots.reshape(-1, k, k), groups)
+            out[:, alike.rows] = white.reshape(size, sets, -1, k, table.shape[1])
         return log_det
-
-    @property
-    def _whole(self) -> bool:
-        correlated = self.residual.correlated
-        return correlated is not None and correlated.pattern.whole
 
     def _steps(self, own: Floats) -> Floats | None:
         """Correlation of each row with the one before, at one point; None if no Markov chain."""
@@ -179,13 +182,11 @@ class Noise:
         keys, which = np.unique(before * count + place, return_inverse=True)
         return keys // count, keys % count, which.ravel()
 
-    def _roots(self, own: Floats, alike: Alike, whole: Floats | None) -> Floats:
-        """Roots of the correlations of groups that are alike, shape (S, k, k)."""
+    def _roots(self, own: Floats, alike: Alike) -> Floats:
+        """Roots of the correlations of groups that are alike, shape (S, U, k, k)."""
         correlated = self.residual.correlated
         assert correlated is not None
-        if whole is not None:
-            return cholesky(whole[:, alike.places[:, None], alike.places])
-        return correlated.pattern.root(own, correlated.places.take(alike.places))
+        return cholesky(correlated.pattern.parts(own, correlated.places, alike.places))
 
     @cached_property
     def pattern(self) -> tuple[Ints, Ints]:
@@ -203,10 +204,7 @@ class Noise:
                 np.concatenate([own, after - 1, after]),
             )
         parts = [
-            (
-                np.repeat(a.rows, len(a.places), axis=1).ravel(),
-                np.tile(a.rows, (1, len(a.places))).ravel(),
-            )
+            tuple(x.ravel() for x in np.broadcast_arrays(a.rows[..., None], a.rows[..., None, :]))
             for a in self.alike
         ]
         return np.concatenate([p[0] for p in parts]), np.concatenate([p[1] for p in parts])
@@ -219,56 +217,62 @@ class Noise:
 
     def precision(self, delta: Floats) -> Floats:
         """Entries of `sigma² R⁻¹` on the pattern at S points, shape (S, e)."""
+        return self._precision(delta)[0]
+
+    def _precision(self, delta: Floats) -> tuple[Floats, Floats]:
+        """Those entries, and log|L|, shape (S,)."""
         ratios, values, _ = self.residual.natural(delta)
         i, j = self.pattern
         with np.errstate(all="ignore"):
             scales = self.scales_at(ratios, values)
-            entries = self._inverse_correlations(values)
-            return np.asarray(entries / (scales[:, i] * scales[:, j]))
+            entries, log_det = self._inverse_correlations(values)
+            log_det = log_det + np.log(scales).sum(axis=1)
+            return np.asarray(entries / (scales[:, i] * scales[:, j])), log_det
 
     def slopes(self, delta: Floats) -> tuple[Floats, Floats]:
         """Derivatives by delta, at one point, of those entries, (d, e), and of log|L|, (d,)."""
         d = len(delta)
         moves = STEP * np.eye(d)
         points = np.concatenate([delta + moves, delta - moves])
-        entries = self.precision(points)
-        log_det = self.whiten(points, np.empty((len(self.rows), 0)))[0]
+        entries, log_det = self._precision(points)
         return (
             (entries[:d] - entries[d:]) / (2 * STEP),
             (log_det[:d] - log_det[d:]) / (2 * STEP),
         )
 
-    def _inverse_correlations(self, values: Floats) -> Floats:
-        """Entries of the inverse of C at S points."""
+    def _inverse_correlations(self, values: Floats) -> tuple[Floats, Floats]:
+        """Entries of the inverse of C at S points, and half of log|C|, shape (S,)."""
         size = len(values)
         if self.residual.known is not None:
             half = np.linalg.inv(self._known_root)
-            return np.broadcast_to((half.T @ half).ravel(), (size, half.size))
-        correlated = self.residual.correlated
-        if correlated is None:
-            return np.ones((size, len(self.rows)))
+            log_det = np.full(size, -np.log(np.diag(half)).sum())
+            return np.broadcast_to((half.T @ half).ravel(), (size, half.size)), log_det
+        if self.residual.correlated is None:
+            return np.ones((size, len(self.rows))), np.zeros(size)
         own = values[:, len(self.residual.functions) :]
         if self._steps(own[0]) is not None:
-            return np.stack([self._inverse_chain(one) for one in own])
-        whole = correlated.pattern.matrix(own, correlated.places) if self._whole else None
-        out = []
+            chains = [self._inverse_chain(one) for one in own]
+            return np.stack([c for c, _ in chains]), np.array([log for _, log in chains])
+        out, log_det = [], np.zeros(size)
         for alike in self.alike:
-            roots = self._roots(own, alike, whole)
-            ok = np.isfinite(roots[:, -1, -1])
+            roots = self._roots(own, alike)
+            log_det += _log_det(roots, alike)
+            ok = np.isfinite(roots[..., -1, -1])
             half = np.full_like(roots, np.nan)
             half[ok] = np.linalg.inv(roots[ok])
-            inverse = (half.swapaxes(1, 2) @ half).reshape(size, -1)
-            out.append(np.tile(inverse, (1, len(alike.rows))))
-        return np.concatenate(out, axis=1)
+            inverse = half.swapaxes(2, 3) @ half
+            out.append(np.repeat(inverse, alike.rows.shape[1], axis=1).reshape(size, -1))
+        return np.concatenate(out, axis=1), log_det
 
-    def _inverse_chain(self, own: Floats) -> Floats:
+    def _inverse_chain(self, own: Floats) -> tuple[Floats, float]:
         """The same of a Markov chain at one point: nothing beyond neighbours."""
         r = self._steps(own)
         assert r is not None
-        left = 1.0 / ((1.0 - r) * (1.0 + r))
+        apart = (1.0 - r) * (1.0 + r)
+        left = 1.0 / apart
         diagonal = left + np.append((r**2 * left)[1:], 0.0)
         off = (-r * left)[~self.starts]
-        return np.concatenate([diagonal, off, off])
+        return np.concatenate([diagonal, off, off]), 0.5 * float(np.log(apart).sum())
 
     def draw(self, delta: Floats, noise: Floats) -> Floats:
         """Residuals over sigma, `L` times standard normals of shape (S, n), a point each."""
@@ -291,11 +295,15 @@ class Noise:
         if steps is not None:
             unwhiten_chain(steps, scales, noise[:, None].copy(), out)
             return out[:, 0]
-        whole = correlated.pattern.matrix(own[None], correlated.places) if self._whole else None
         for alike in self.alike:
-            root = self._roots(own[None], alike, whole)[0]
-            out[alike.rows, 0] = noise[alike.rows] @ root.T
+            roots = self._roots(own[None], alike)[0]
+            out[alike.rows, 0] = noise[alike.rows] @ roots.swapaxes(1, 2)
         return scales * out[:, 0]
+
+
+def _log_det(roots: Floats, alike: Alike) -> Floats:
+    """Of all groups' roots, shape (S,), from those of each set of places."""
+    return alike.rows.shape[1] * np.log(np.einsum("sukk->suk", roots)).sum(axis=(1, 2))
 
 
 def noise_of(model: Model) -> Noise | None:
