@@ -17,6 +17,9 @@ from bayeslmm.graph import built, choose, collapsed
 from bayeslmm.model import Model
 from bayeslmm.model.names import contract_names, group_names
 
+FEW = 10  # levels
+CAREFUL = 0.95
+
 
 class Nuts(Engine):
     """A Markov chain over all parameters; for every family and prior."""
@@ -36,7 +39,7 @@ class Nuts(Engine):
         chains: int,
         sampler: str | None = None,
         tune: int = 1000,
-        target_accept: float = 0.9,
+        target_accept: float | None = None,
         parametrisation: str | Mapping[str, str] = "auto",
         progress: bool = False,
         marginal: bool = False,
@@ -53,8 +56,10 @@ class Nuts(Engine):
             nutpie where it is installed, else PyMC's own.
         tune : int
             Steps of adaptation a chain.
-        target_accept : float
-            Higher means smaller steps and fewer divergences.
+        target_accept : float, optional
+            Higher means smaller steps and fewer divergences. By default 0.9, and 0.95 where
+            effects are drawn of a factor with 10 levels or fewer: its variances, told by so
+            few, have long tails, where long steps diverge.
         parametrisation : str or mapping
             As in `to_pymc`.
         progress : bool
@@ -68,6 +73,8 @@ class Nuts(Engine):
             Handed on to `pymc.sample`.
         """
         name = sampler_of(sampler)
+        if target_accept is None:
+            target_accept = 0.9 if marginal else _acceptance(model)
         check_sampling(tune, target_accept, options)
         check_memory(memory)
         chosen = {} if marginal else choose(model, parametrisation)
@@ -96,6 +103,12 @@ class Nuts(Engine):
         whole = tree_of(model, posterior=posterior, effects=effects, sample_stats=stats)
         how = f"Sampled by {name} with (beta, u) integrated out; they were drawn given each draw."
         return FitValues(self.name, whole, scalars, (how, *notes, *said))
+
+
+def _acceptance(model: Model) -> float:
+    """What the chain's steps are tuned to, where nothing is said."""
+    levels = [block.n_levels for block in model.design.blocks]
+    return CAREFUL if levels and min(levels) <= FEW else 0.9
 
 
 def _collapsed(model: Model, parametrisation: str | Mapping[str, str]) -> Any:
