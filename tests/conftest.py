@@ -27,6 +27,25 @@ def _fit(
         return _model(name, variant).fit(method, **dict(options))
 
 
+def pytest_terminal_summary(terminalreporter):
+    """Lines that tests leave under `record_property("table", ...)`, in one table, wherever each
+    of them ran."""
+    reports = [r for found in terminalreporter.stats.values() for r in found]
+    lines = sorted(
+        {
+            str(value)
+            for report in reports
+            if getattr(report, "when", "") == "call"
+            for name, value in report.user_properties
+            if name == "table"
+        }
+    )
+    if lines:
+        terminalreporter.section("agreement")
+        for line in lines:
+            terminalreporter.write_line(line)
+
+
 @pytest.fixture(scope="session")
 def gallery_model():
     """`gallery_model(name, variant=None)`: a gallery model."""

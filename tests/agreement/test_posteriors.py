@@ -150,7 +150,7 @@ ROADS = [*GALLERY, "eight_schools"]
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ROADS)
-def test_exact_is_collapsed_nuts_is_hierarchical_nuts(name, gallery_fit, capsys):
+def test_exact_is_collapsed_nuts_is_hierarchical_nuts(name, gallery_fit, record_property):
     """Every parameter's mean and sd within 4 Monte Carlo standard errors, at the defaults; no
     divergence with (beta, u) integrated out, and at most 4 of 4,000 without."""
     fits = {
@@ -161,13 +161,12 @@ def test_exact_is_collapsed_nuts_is_hierarchical_nuts(name, gallery_fit, capsys)
     for road, fit in fits.items():
         table = agreement({road: fit, "exact": exact}, effects="all")
         divergences = fit.values.scalars["divergences"]
-        with capsys.disabled():
-            print(
-                f"\n{name:14s} {road:13s} {len(table):3d} parameters, largest |z| of means "
-                f"{table['mean_z'].abs().max():.1f}, of sds {table['sd_z'].abs().max():.1f}; "
-                f"{divergences:.0f} divergences",
-                end="",
-            )
+        record_property(
+            "table",
+            f"{name:14s} {road:13s} {len(table):3d} parameters, largest |z| of means "
+            f"{table['mean_z'].abs().max():.1f}, of sds {table['sd_z'].abs().max():.1f}; "
+            f"{divergences:.0f} divergences",
+        )
         assert len(table) > 2
         assert table["mean_z"].abs().max() < 4, table
         assert table["sd_z"].abs().max() < 4, table
