@@ -14,6 +14,7 @@ from bayeslmm.graph.numbers import f64
 from bayeslmm.graph.parametrisation import Choice
 from bayeslmm.graph.patterns import pattern_root
 from bayeslmm.graph.priors import correlation_cholesky, scalar, vector
+from bayeslmm.graph.products import by_root, by_vector
 from bayeslmm.graph.related import related
 from bayeslmm.model import Model, Term
 from bayeslmm.model.names import GroupNames, group_names
@@ -78,7 +79,7 @@ def _effects(model: Model, g: GroupNames, root: Any, choice: Choice) -> Any:
         z = pm.Normal(name, f64(0.0), f64(1.0), dims=(g.label, g.coef_dim))
         if g.group in model.kin:
             z = related(model.kin[g.group], z)
-        return z * root[0, 0] if k == 1 else z @ root.T
+        return by_root(z, root, k)
     node = NODES[kind](model, g)
     affine = _affine(model, g, root, choice)
     z = _drawn(name, g, node, affine)
@@ -113,7 +114,8 @@ def _affine(model: Model, g: GroupNames, root: Any, choice: Choice) -> Affine:
     linear: Any = f64(said.linear)
     if said.by_beta.shape[2]:
         by_beta = f64(said.by_beta.reshape(-1, said.by_beta.shape[2]))
-        linear = linear - (by_beta @ known[f"{g.prefix}beta"]).reshape(linear.shape)
+        taken = by_vector(by_beta, known[f"{g.prefix}beta"], by_beta.size)
+        linear = linear - taken.reshape(linear.shape)
     names = group_names(model)
     for meeting in said.others:
         other = known[names[meeting.block].u][meeting.other]
@@ -150,10 +152,9 @@ def covariance_root(model: Model, index: int, g: GroupNames) -> Any:
             factor = correlation_cholesky(name, model.priors[term.cor_key], len(own))
         scaled = sds[own][:, None] * factor
         root = scaled if len(own) == k else root[np.ix_(own, own)].set(scaled)
-        matrix = factor @ factor.T
         for i in range(len(own)):
             for j in range(i + 1, len(own)):
-                correlations[own[i], own[j]] = matrix[i, j]
+                correlations[own[i], own[j]] = pt.sum(factor[i] * factor[j])
     if numbers:
         pm.Deterministic(g.par, pt.concatenate(numbers), dims=g.par_dim)
     if g.pairs:

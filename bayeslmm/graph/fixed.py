@@ -9,6 +9,7 @@ import numpy as np
 from bayeslmm.graph.joint_priors import joint_slopes, residual_sd
 from bayeslmm.graph.numbers import f64
 from bayeslmm.graph.priors import scalar, vector
+from bayeslmm.graph.products import by_vector
 from bayeslmm.model import Model
 from bayeslmm.model.units import coefficient_units, column_scales, joint_units
 from bayeslmm.priors import JointPrior
@@ -35,11 +36,11 @@ def fixed_part(model: Model) -> Any:
     mean = _offset(model)
     if not coefs:
         return mean
-    X = pm.Data(
-        f"{prefix}X", f64(model.design.X[model.used][:, columns]), dims=("row", f"{prefix}coef")
-    )
+    values = f64(model.design.X[model.used][:, columns])
+    X = pm.Data(f"{prefix}X", values, dims=("row", f"{prefix}coef"))
     if "Intercept" not in coefs:
-        return mean + X @ _slopes(model, coefs, f"{prefix}beta", f"{prefix}coef")
+        beta = _slopes(model, coefs, f"{prefix}beta", f"{prefix}coef")
+        return mean + by_vector(X, beta, values.size)
     key = "Intercept" if "Intercept" in priors else "Intercept_centred"
     where = coefs.index("Intercept")
     unit = coefficient_units(model)[where]
@@ -49,9 +50,10 @@ def fixed_part(model: Model) -> Any:
         slope = _slopes(model, coefs, f"{prefix}slope_effect", f"{prefix}slope")
         if key == "Intercept_centred":
             means = np.delete(model.design.X[:, columns].mean(axis=0), where)
-            at_zero = at_zero - pt.dot(f64(means), slope)
+            at_zero = at_zero - pt.sum(f64(means) * slope)
         parts = pt.concatenate([slope[:where], at_zero[None], slope[where:]])
-    return mean + X @ pm.Deterministic(f"{prefix}beta", parts, dims=f"{prefix}coef")
+    beta = pm.Deterministic(f"{prefix}beta", parts, dims=f"{prefix}coef")
+    return mean + by_vector(X, beta, values.size)
 
 
 def _slopes(model: Model, coefs: list[str], name: str, dims: str) -> Any:

@@ -95,7 +95,7 @@ def _operation() -> type[Any]:
             if not isinstance(cotangents[1].type, DisconnectedType):
                 why = "second derivatives of a covariance pattern are not available"
                 return [grad_not_implemented(self, 0, inputs[0], why)]
-            return [cotangents[0] @ outputs[1]]
+            return [pt.sum(cotangents[0][:, None] * outputs[1], axis=0)]
 
         def __reduce__(self) -> Any:
             return _rebuilt, (self.small,)
