@@ -140,11 +140,6 @@ def check_nuts(gallery_fit, name, variant=None, **options):
     assert table["sd_z"].abs().max() < 4, table
 
 
-@pytest.mark.slow
-def test_exact_is_nuts_on_sleepstudy(gallery_fit):
-    check_nuts(gallery_fit, "sleepstudy")
-
-
 ROADS = [*GALLERY, "eight_schools"]
 
 

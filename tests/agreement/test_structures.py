@@ -140,7 +140,7 @@ def agree(one: bl.Fit, other: bl.Fit) -> None:
 @pytest.mark.parametrize("name", CASES)
 def test_exact_is_nuts_with_effects_integrated_out(name):
     m = model(name)
-    agree(exact(name), fitted(m, "nuts", marginal=True, draws=500, tune=400, chains=2))
+    agree(exact(name), fitted(m, "nuts", marginal=True, draws=400, tune=300, chains=2))
 
 
 @pytest.mark.parametrize("name", ["ar1", "variances", "related", "effects cs het"])
