@@ -17,6 +17,8 @@ from bayeslmm.errors import ConvergenceWarning, warn
 RHAT_LIMIT = 1.01
 LEAST_ESS, LEAST_ESS_A_CHAIN = 400, 100
 LEAST_BFMI = 0.3
+DEEPEST = 0.01  # of all draws
+DEPTH = ("maxdepth_reached", "reached_max_treedepth")  # as nutpie and PyMC say it
 
 
 def findings(
@@ -29,15 +31,16 @@ def findings(
     posterior : Dataset
         What was sampled, on (chain, draw, ...).
     stats : Dataset
-        The sampler's own; ``diverging`` and ``energy`` are looked at where they are there.
+        The sampler's own; ``diverging``, ``energy`` and whether a draw's tree was cut short are
+        looked at where they are there.
     remedy : str
         What helps against divergences beside smaller steps.
 
     Returns
     -------
     dict of str to float
-        ``divergences``, ``max_rhat``, ``min_ess_bulk``, ``min_ess_tail``, and ``min_bfmi``
-        where there are energies.
+        ``divergences``, ``max_rhat``, ``min_ess_bulk``, ``min_ess_tail``, and where the sampler
+        tells, ``cut_short`` (draws whose tree was) and ``min_bfmi``.
     list of str
     """
     import arviz_stats
@@ -52,6 +55,10 @@ def findings(
     divergences = int(stats["diverging"].sum()) if "diverging" in stats else 0
     scalars["divergences"] = float(divergences)
     said = list(_of_steps(divergences, chains * draws, remedy))
+    deep = [name for name in DEPTH if name in stats]
+    if deep:
+        scalars["cut_short"] = float(stats[deep[0]].sum())
+        said += _of_depth(int(scalars["cut_short"]), chains * draws)
     said += _of_mixing(rhat, where, chains)
     said += _of_sizes((bulk, thin), (tail, thin_tail), max(LEAST_ESS, LEAST_ESS_A_CHAIN * chains))
     if "energy" in stats and draws > 1:
@@ -78,6 +85,15 @@ def _of_steps(divergences: int, total: int, remedy: str) -> Iterator[str]:
         yield (
             f"{divergences} of {total} draws diverged: parts of the posterior may be missed. "
             f"Raise target_accept, or {remedy}."
+        )
+
+
+def _of_depth(cut: int, total: int) -> Iterator[str]:
+    if cut > DEEPEST * total:
+        yield (
+            f"{cut} of {total} draws stopped at the largest tree depth: the chain's steps are "
+            "small for how far it has to go. Take more tune steps, bring covariates to one scale, "
+            "or give tighter priors to what moves slowly."
         )
 
 

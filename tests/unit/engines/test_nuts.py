@@ -57,6 +57,19 @@ def test_bad_chains_are_told_in_words_with_a_next_step():
     assert scalars["divergences"] == 10
 
 
+@pytest.mark.parametrize("name", ["maxdepth_reached", "reached_max_treedepth"])
+def test_trees_that_are_cut_short_are_told(name):
+    rng = np.random.default_rng(3)
+    cut = (np.arange(2000) % 50 == 0).reshape(4, 500).astype(np.int8)
+    posterior, stats = chains_of(rng.normal(size=(4, 500)), **{name: cut})
+    with pytest.warns(ConvergenceWarning, match="40 of 2000 draws stopped at the largest tree"):
+        scalars, _ = findings(posterior, stats, "…")
+    assert scalars["cut_short"] == 40
+    posterior, stats = chains_of(rng.normal(size=(4, 500)), **{name: cut * (np.arange(500) < 100)})
+    scalars, said = findings(posterior, stats, "…")
+    assert scalars["cut_short"] == 8 and said == []
+
+
 def test_many_chains_need_a_hundred_each():
     rng = np.random.default_rng(3)
     posterior, stats = chains_of(rng.normal(size=(8, 75)))
