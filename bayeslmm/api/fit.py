@@ -128,8 +128,7 @@ class Fit:
             Over the columns of X; aliased ones too, where the function is estimable.
         against : float, optional
             Tests it against this number: adds ``statistic, df, p_value`` (Wald's z, df infinite;
-            in a linear model by REML the exact t, whose interval the row then has), or to a
-            Bayesian fit ``probability_above``.
+            in a linear model by REML the exact t), or to a Bayesian fit ``probability_above``.
 
         Raises
         ------

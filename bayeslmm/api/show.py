@@ -140,11 +140,11 @@ def _methods(model: Model) -> tuple[str, ...]:
 
 def summarise(model: Model, values: FitValues) -> Summary:
     """The sections of a fit's summary."""
-    interval = "95 % equal-tailed" if values.method in BAYESIAN else "95 % Wald"
+    interval = "equal-tailed" if values.method in BAYESIAN else _interval(values)
     mean = "posterior mean and sd" if values.method in BAYESIAN else "estimate and standard error"
     sections = [
         Section("Formula", lines=(str(model.design.formula), *_sizes(model))),
-        Section(f"Fixed effects ({mean}; {interval} interval)", fixef(model, values.tree)),
+        Section(f"Fixed effects ({mean}; 95 % {interval} interval)", fixef(model, values.tree)),
         Section("Standard deviations and correlations", _varcorr_table(model, values)),
     ]
     lines = _criteria(values.scalars)
@@ -154,6 +154,11 @@ def summarise(model: Model, values: FitValues) -> Summary:
     if values.notes:
         sections.append(Section("Notes", lines=values.notes))
     return Summary(_caption(values), tuple(sections))
+
+
+def _interval(values: FitValues) -> str:
+    dof = values.tree["estimate"].dataset.attrs.get("residual_dof")
+    return "Wald" if dof is None else f"t({dof:g})"
 
 
 def _caption(values: FitValues) -> str:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from bayeslmm.engines.base import Engine, fatal_findings
 from bayeslmm.engines.closed import estimate_at
 from bayeslmm.errors import IdentifiabilityError, SingularWarning, warn
+from bayeslmm.fit.tables import residual_dof
 from bayeslmm.fit.tree import Components, FitValues, Interval, estimate_dataset, tree_of
 from bayeslmm.gaussian.equations import equations
 from bayeslmm.gaussian.henderson import (
@@ -89,7 +90,8 @@ class Anova(Engine):
                 f"Exact 95 % interval of the variance ratio {table.sources[0]} / Residual, from F: "
                 f"{lower:.4g} to {upper:.4g}."
             )
-        tree = tree_of(model, estimate=estimate_dataset(model, estimate), anova=dataset)
+        found = estimate_dataset(model, estimate).assign_attrs(residual_dof(model))
+        tree = tree_of(model, estimate=found, anova=dataset)
         scalars = {"n": float(model.n), "singular": float(np.any(raw[:-1] <= 0))}
         return FitValues(self.name, tree, scalars, tuple(notes))
 

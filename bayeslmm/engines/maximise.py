@@ -17,6 +17,7 @@ from bayeslmm.errors import (
     SingularWarning,
     warn,
 )
+from bayeslmm.fit.tables import residual_dof
 from bayeslmm.fit.tree import FitValues, estimate_dataset, tree_of
 from bayeslmm.gaussian.equations import FactorPoint
 from bayeslmm.gaussian.profile import Profile, profile
@@ -81,9 +82,10 @@ def maximise(model: Model, *, reml: bool) -> FitValues:
     places = tuple(limit.place for limit in limits)
     said = intervals(problem, found, factor, variances, singular, places)
     estimate = estimate_at(model, factor, variances, said)
+    exact = residual_dof(model) if reml else {}
     return FitValues(
         method="reml" if reml else "ml",
-        tree=tree_of(model, estimate=estimate_dataset(model, estimate)),
+        tree=tree_of(model, estimate=estimate_dataset(model, estimate).assign_attrs(exact)),
         scalars=_criteria(model, found, bool(singular or limits)),
         notes=tuple(notes),
     )

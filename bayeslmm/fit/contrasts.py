@@ -20,7 +20,7 @@ from bayeslmm.errors import (
     nearest,
 )
 from bayeslmm.fit.predictors import parts_of
-from bayeslmm.fit.tables import COLUMNS, LEVEL, fixed_draws, half_width, summarise_array
+from bayeslmm.fit.tables import COLUMNS, fixed_draws, half_width, summarise_array
 from bayeslmm.model import Model
 
 Floats = NDArray[np.float64]
@@ -75,7 +75,7 @@ def contrast(
         e = tree["estimate"].dataset
         estimate = float(w @ e["beta"].values)
         spread = float(np.sqrt(max(w @ covariance.values @ w, 0.0)))
-        half = half_width(e.attrs.get("dof")) * spread
+        half = half_width(e.attrs) * spread
         row = [estimate, spread, estimate - half, estimate + half]
     else:
         draws = fixed_draws(model, tree)[1] @ w
@@ -86,34 +86,20 @@ def contrast(
     if not is_finite(against):
         raise MethodError("against= is the number to test a contrast against", got=repr(against))
     if method in ("ml", "reml", "anova"):
-        return _test(model, table, float(against), method)
+        return _test(table, float(against), e.attrs.get("residual_dof", np.inf))
     return table.assign(probability_above=_above(tree, table, draws, float(against)))
 
 
-def residual_dof(model: Model) -> float:
-    """n - rank(X) in an ordinary or weighted linear model, with its exact t; else infinite."""
-    plain = not model.design.blocks and model.residual is None and model.has_sigma
-    return float(model.n - model.aliasing.rank) if plain else np.inf
-
-
-def _test(model: Model, table: pd.DataFrame, against: float, method: str) -> pd.DataFrame:
-    """Adds ``statistic, df, p_value``, two-sided.
-
-    The statistic is a t on n - rank(X) in a linear model by REML, where that is exact, and the
-    row's interval is then the t's too; a z (infinite df) elsewhere.
-    """
-    out = table.copy()
-    df = np.inf if method == "ml" else residual_dof(model)
-    estimate, spread = out["estimate"].to_numpy(), out["std_error"].to_numpy()
+def _test(table: pd.DataFrame, against: float, df: float) -> pd.DataFrame:
+    """Adds ``statistic, df, p_value``, two-sided: a t where it is exact, a z (infinite df)
+    elsewhere."""
+    estimate, spread = table["estimate"].to_numpy(), table["std_error"].to_numpy()
     with np.errstate(divide="ignore", invalid="ignore"):
         statistic = (estimate - against) / spread
-    if np.isfinite(df):
-        half = special.stdtrit(df, (1 + LEVEL) / 2) * spread
-        out["lower"], out["upper"] = estimate - half, estimate + half
     tail = (
         special.stdtr(df, -np.abs(statistic)) if np.isfinite(df) else special.ndtr(-abs(statistic))
     )
-    return out.assign(statistic=statistic, df=df, p_value=2 * tail)
+    return table.assign(statistic=statistic, df=df, p_value=2 * tail)
 
 
 def _above(tree: xr.DataTree, table: pd.DataFrame, draws: Floats | None, against: float) -> float:

@@ -6,7 +6,8 @@ its standard error; `lower` and `upper` bound the central 95 %.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -190,16 +191,34 @@ def summarise_array(draws: Floats) -> Floats:
     return np.stack([values.mean(axis=0), values.std(axis=0, ddof=1), lower, upper], axis=-1)
 
 
-def half_width(dof: float | None) -> float:
-    """Half of a central 95 % interval, in standard deviations: normal, or t on `dof`."""
-    if dof is None:
-        return float(special.ndtri((1 + LEVEL) / 2))
+def half_width(attributes: Mapping[str, Any]) -> float:
+    """Half of a central 95 % interval, in standard errors or posterior standard deviations.
+
+    Normal; of estimates with ``residual_dof`` a t on as many; of a posterior with ``dof``, which
+    is a t, the same over its standard deviation.
+    """
+    at = (1 + LEVEL) / 2
+    if "residual_dof" in attributes:
+        return float(special.stdtrit(attributes["residual_dof"], at))
+    if "dof" not in attributes:
+        return float(special.ndtri(at))
+    dof = attributes["dof"]
     shrink = np.sqrt((dof - 2) / dof) if dof > 2 else np.nan
-    return float(special.stdtrit(dof, (1 + LEVEL) / 2) * shrink)
+    return float(special.stdtrit(dof, at) * shrink)
+
+
+def residual_dof(model: Model) -> dict[str, float]:
+    """n - rank(X) under its name, where the estimates of beta have an exact t on as many: linear
+    models whose residuals' covariance is known up to sigma²; else nothing."""
+    residual = model.residual
+    known = residual is None or (residual.n_strata == 1 and not residual.parameters)
+    if model.design.blocks or not known or not model.has_sigma:
+        return {}
+    return {"residual_dof": float(model.n - model.aliasing.rank)}
 
 
 def _wald(estimate: Floats, std_error: Floats, e: xr.Dataset) -> Floats:
-    half = half_width(e.attrs.get("dof")) * std_error
+    half = half_width(e.attrs) * std_error
     return np.stack([estimate, std_error, estimate - half, estimate + half], axis=-1)
 
 

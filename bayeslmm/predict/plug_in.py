@@ -164,7 +164,7 @@ def _variance(
 
 def _bounds(estimate: Floats, variance: Floats, e: xr.Dataset) -> Floats:
     spread = np.sqrt(np.clip(variance, 0.0, None))
-    half = half_width(e.attrs.get("dof")) * spread
+    half = half_width(e.attrs) * spread
     return np.stack([estimate, spread, estimate - half, estimate + half], axis=-1)
 
 

@@ -88,6 +88,17 @@ def test_least_squares(name: str, method: str) -> None:
     np.testing.assert_allclose(mean["estimate"], dense.X @ dense.beta + dense.offset, rtol=1e-8)
     spread = np.sqrt(sigma2 * np.einsum("np,pq,nq->n", dense.X, dense.inverse, dense.X))
     np.testing.assert_allclose(mean["std_error"], spread, rtol=1e-6)
+    # intervals by REML are the t's on n - rank(X), as lm's; by ML Wald's
+    half = stats.t.ppf(0.975, N - dense.rank) if method == "reml" else stats.norm.ppf(0.975)
+    for table in (
+        fit.fixef(),
+        mean,
+        fit.contrast({"f[b]": 1}),
+        fit.contrast({"f[b]": 1}, against=0),
+    ):
+        bounds = table["estimate"] + half * table["std_error"]
+        np.testing.assert_allclose(table["upper"], bounds, rtol=1e-9)
+    assert ("t(26)" in str(fit)) == (method == "reml")
     leverage = np.einsum("np,nq,pq->n", dense.X, linalg.solve(dense.R, dense.X), dense.inverse)
     np.testing.assert_allclose(fit.leverage(), leverage, rtol=1e-6, atol=1e-9)
     assert fit.leverage().sum() == pytest.approx(dense.rank)
