@@ -190,6 +190,45 @@ def assemble(start, border, place, rest, rest_place, stack, sizes, diagonal, x):
 
 
 @kernel
+def _level_border(factor, border, first, n, w, place, to, b, t):  # type: ignore[no-untyped-def]
+    """Fills b = L⁻ᵀF and T = W b' of a level's n entries; where the next level's places begin."""
+    k = border.shape[1]
+    for i in range(n):
+        for a in range(k):
+            b[i, a] = border[first + i, a]
+            t[i, a] = 0.0
+        upper_level(factor, b[i])
+    for i in range(n):
+        weight = w[place[to]]
+        to += 1
+        for a in range(k):
+            t[i, a] += weight * b[i, a]
+        for c in range(i + 1, n):
+            weight = w[place[to]]
+            to += 1
+            for a in range(k):
+                t[i, a] += weight * b[c, a]
+                t[c, a] += weight * b[i, a]
+    return to
+
+
+@kernel
+def _level_inverse(factor, zz, lam, product, inverse):  # type: ignore[no-untyped-def]
+    """Fills A Lambda and (L L')⁻¹ of a level."""
+    k = len(zz)
+    for a in range(k):
+        for c in range(k):
+            total = 0.0
+            for d in range(k):
+                total += zz[a, d] * lam[d, c]
+            product[a, c] = total
+            inverse[a, c] = 1.0 if a == c else 0.0
+    for a in range(k):
+        lower_level(factor, inverse[a])
+        upper_level(factor, inverse[a])
+
+
+@kernel
 def slope_border(  # type: ignore[no-untyped-def]
     zz, start, node, block, value, lam, stack, sizes, levels, border, place, w,
     own, rest_own, blocks,
@@ -227,33 +266,8 @@ def slope_border(  # type: ignore[no-untyped-def]
     to = 0
     for j in range(n_levels):
         first, n = start[j], start[j + 1] - start[j]
-        factor = levels[j]
-        for i in range(n):
-            for a in range(k):
-                b[i, a] = border[first + i, a]
-                t[i, a] = 0.0
-            upper_level(factor, b[i])
-        for i in range(n):
-            weight = w[place[to]]
-            to += 1
-            for a in range(k):
-                t[i, a] += weight * b[i, a]
-            for c in range(i + 1, n):
-                weight = w[place[to]]
-                to += 1
-                for a in range(k):
-                    t[i, a] += weight * b[c, a]
-                    t[c, a] += weight * b[i, a]
-        for a in range(k):
-            for c in range(k):
-                total = 0.0
-                for d in range(k):
-                    total += zz[j, a, d] * lam[d, c]
-                spare[a, c] = total
-                inverse[a, c] = 1.0 if a == c else 0.0
-        for a in range(k):
-            lower_level(factor, inverse[a])
-            upper_level(factor, inverse[a])
+        to = _level_border(levels[j], border, first, n, w, place, to, b, t)
+        _level_inverse(levels[j], zz[j], lam, spare, inverse)
         for a in range(k):
             for c in range(k):
                 for d in range(k):
