@@ -28,8 +28,8 @@ def _fit(
 
 
 def pytest_terminal_summary(terminalreporter):
-    """Lines that tests leave under `record_property("table", ...)`, in one table, wherever each
-    of them ran."""
+    """Lines that tests leave under `record_property("agreement", ...)`, in one table, wherever
+    each of them ran."""
     reports = [r for found in terminalreporter.stats.values() for r in found]
     lines = sorted(
         {
@@ -37,7 +37,7 @@ def pytest_terminal_summary(terminalreporter):
             for report in reports
             if getattr(report, "when", "") == "call"
             for name, value in report.user_properties
-            if name == "table"
+            if name == "agreement"
         }
     )
     if lines:

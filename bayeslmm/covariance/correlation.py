@@ -49,7 +49,7 @@ class Places:
     @property
     def distances(self) -> Floats:
         """Between every two, shape (k, k)."""
-        return np.sqrt(np.sum((self.at[:, None] - self.at[None]) ** 2, axis=2))
+        return distances(self.at)
 
     @cached_property
     def reach(self) -> tuple[float, float]:
@@ -61,6 +61,11 @@ class Places:
         found = self.distances if len(self) <= 500 else Places((), self.at[:500]).distances
         positive = found[found > 0]
         return (float(positive.min()), float(positive.max())) if len(positive) else (1.0, 1.0)
+
+
+def distances(at: Floats) -> Floats:
+    """Between every two points of a list, (..., k, d) to (..., k, k)."""
+    return np.sqrt(np.sum((at[..., :, None, :] - at[..., None, :, :]) ** 2, axis=-1))
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from bayeslmm.covariance.correlation import Correlation, Floats, Ints, Parameter, Places
+from bayeslmm.covariance.correlation import Correlation, Floats, Ints, Parameter, Places, distances
 from bayeslmm.priors import LogNormal, Uniform
 
 SPREAD = 1.5  # of the log range a priori, about a tenth of the way between the farthest places
@@ -49,9 +49,9 @@ class Decay(Correlation):
         return self.parts(values, places, np.arange(len(places))[None])[:, 0]
 
     def parts(self, values: Floats, places: Places, which: Ints) -> Floats:
-        (sets, k), at = which.shape, places.at[which]
-        distance = np.sqrt(np.sum((at[:, :, None] - at[:, None]) ** 2, axis=3)).reshape(-1, k)
-        out = self.shape(distance / values[:, 0, None, None], values)
+        sets, k = which.shape
+        apart = distances(places.at[which]).reshape(-1, k)
+        out = self.shape(apart / values[:, 0, None, None], values)
         if self.nugget:
             out = out * (1.0 - values[:, -1, None, None])
         out = out.reshape(-1, sets, k, k)

@@ -161,13 +161,13 @@ def _transform_back(problem: Profile, point: Floats, at: Variances, spread: Floa
 
 
 def _positive(value: Floats, spread: Floats) -> Interval:
-    half = half_width({}) * spread
+    half = half_width() * spread
     with np.errstate(over="ignore"):  # of a sd that the data say next to nothing of
         return Interval(value, value * spread, value * np.exp(-half), value * np.exp(half))
 
 
 def _correlation(value: Floats, spread: Floats) -> Interval:
-    half = half_width({}) * spread
+    half = half_width() * spread
     with np.errstate(divide="ignore", invalid="ignore"):
         z = np.arctanh(value)
     return Interval(value, (1 - value**2) * spread, np.tanh(z - half), np.tanh(z + half))
@@ -175,7 +175,7 @@ def _correlation(value: Floats, spread: Floats) -> Interval:
 
 def _within(free: Floats, spread: Floats, parameters: tuple[Parameter, ...]) -> Interval:
     """Numbers with bounds from their free values."""
-    half = half_width({}) * spread
+    half = half_width() * spread
     step = 1e-6
     slope = (bounded(free + step, parameters)[0] - bounded(free - step, parameters)[0]) / (2 * step)
     lower, upper = bounded(free - half, parameters)[0], bounded(free + half, parameters)[0]

@@ -18,7 +18,7 @@ from bayeslmm.model import Model
 from bayeslmm.model.names import contract_names, group_names
 
 FEW = 10  # levels
-CAREFUL = 0.95
+USUAL, CAREFUL = 0.9, 0.95  # acceptance
 
 
 class Nuts(Engine):
@@ -74,7 +74,7 @@ class Nuts(Engine):
         """
         name = sampler_of(sampler)
         if target_accept is None:
-            target_accept = 0.9 if marginal else _acceptance(model)
+            target_accept = USUAL if marginal else acceptance(model)
         check_sampling(tune, target_accept, options)
         check_memory(memory)
         chosen = {} if marginal else choose(model, parametrisation)
@@ -105,10 +105,11 @@ class Nuts(Engine):
         return FitValues(self.name, whole, scalars, (how, *notes, *said))
 
 
-def _acceptance(model: Model) -> float:
-    """What the chain's steps are tuned to, where nothing is said."""
-    levels = [block.n_levels for block in model.design.blocks]
-    return CAREFUL if levels and min(levels) <= FEW else 0.9
+def acceptance(model: Model) -> float:
+    """What a chain over all effects is tuned to, where nothing is said."""
+    predictors = (model, *model.dpars.values())
+    levels = [block.n_levels for one in predictors for block in one.design.blocks]
+    return CAREFUL if levels and min(levels) <= FEW else USUAL
 
 
 def _collapsed(model: Model, parametrisation: str | Mapping[str, str]) -> Any:

@@ -191,13 +191,13 @@ def summarise_array(draws: Floats) -> Floats:
     return np.stack([values.mean(axis=0), values.std(axis=0, ddof=1), lower, upper], axis=-1)
 
 
-def half_width(attributes: Mapping[str, Any]) -> float:
+def half_width(attributes: Mapping[str, Any] | None = None) -> float:
     """Half of a central 95 % interval, in standard errors or posterior standard deviations.
 
     Normal; of estimates with ``residual_dof`` a t on as many; of a posterior with ``dof``, which
     is a t, the same over its standard deviation.
     """
-    at = (1 + LEVEL) / 2
+    at, attributes = (1 + LEVEL) / 2, attributes or {}
     if "residual_dof" in attributes:
         return float(special.stdtrit(attributes["residual_dof"], at))
     if "dof" not in attributes:

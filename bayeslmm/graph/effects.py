@@ -14,7 +14,7 @@ from bayeslmm.graph.numbers import f64
 from bayeslmm.graph.parametrisation import Choice
 from bayeslmm.graph.patterns import pattern_root
 from bayeslmm.graph.priors import correlation_cholesky, scalar, vector
-from bayeslmm.graph.products import by_root, by_vector
+from bayeslmm.graph.products import below_diagonal, by_root, by_vector
 from bayeslmm.graph.related import related
 from bayeslmm.model import Model, Term
 from bayeslmm.model.names import GroupNames, group_names
@@ -70,7 +70,6 @@ def random_part(model: Model, index: int, g: GroupNames, choice: Choice) -> Any:
 def _effects(model: Model, g: GroupNames, root: Any, choice: Choice) -> Any:
     """The factor's effects, (J, k)."""
     import pymc as pm
-    import pytensor.tensor as pt
 
     kind = model.random.get(g.group, "normal")
     k = len(g.coefs)
@@ -79,12 +78,10 @@ def _effects(model: Model, g: GroupNames, root: Any, choice: Choice) -> Any:
         z = pm.Normal(name, f64(0.0), f64(1.0), dims=(g.label, g.coef_dim))
         if g.group in model.kin:
             z = related(model.kin[g.group], z)
-        return by_root(z, root, k)
+        return by_root([z[:, c] for c in range(k)], root)
     node = NODES[kind](model, g)
     affine = _affine(model, g, root, choice)
-    z = _drawn(name, g, node, affine)
-    u = [sum((root[r, c] * z[c] for c in range(1, r + 1)), root[r, 0] * z[0]) for r in range(k)]
-    return pt.stack(u, axis=1)
+    return by_root(_drawn(name, g, node, affine), root)
 
 
 def _drawn(name: str, g: GroupNames, node: Any, affine: Affine) -> list[Any]:
@@ -114,8 +111,8 @@ def _affine(model: Model, g: GroupNames, root: Any, choice: Choice) -> Affine:
     linear: Any = f64(said.linear)
     if said.by_beta.shape[2]:
         by_beta = f64(said.by_beta.reshape(-1, said.by_beta.shape[2]))
-        taken = by_vector(by_beta, known[f"{g.prefix}beta"], by_beta.size)
-        linear = linear - taken.reshape(linear.shape)
+        fixed = by_vector(by_beta, known[f"{g.prefix}beta"], by_beta.size)
+        linear = linear - fixed.reshape(linear.shape)
     names = group_names(model)
     for meeting in said.others:
         other = known[names[meeting.block].u][meeting.other]
@@ -152,9 +149,9 @@ def covariance_root(model: Model, index: int, g: GroupNames) -> Any:
             factor = correlation_cholesky(name, model.priors[term.cor_key], len(own))
         scaled = sds[own][:, None] * factor
         root = scaled if len(own) == k else root[np.ix_(own, own)].set(scaled)
-        for i in range(len(own)):
-            for j in range(i + 1, len(own)):
-                correlations[own[i], own[j]] = pt.sum(factor[i] * factor[j])
+        found = below_diagonal(factor, len(own))
+        for place, (j, i) in enumerate(zip(*np.tril_indices(len(own), -1), strict=True)):
+            correlations[own[i], own[j]] = found[place]
     if numbers:
         pm.Deterministic(g.par, pt.concatenate(numbers), dims=g.par_dim)
     if g.pairs:

@@ -15,6 +15,7 @@ from bayeslmm.graph.mapped import SmallMap, mapped
 from bayeslmm.graph.marginal import operation
 from bayeslmm.graph.numbers import f64
 from bayeslmm.graph.priors import NODES, correlation_cholesky, scalar, vector
+from bayeslmm.graph.products import below_diagonal
 from bayeslmm.model import Model, Term
 from bayeslmm.model.names import RESIDUAL_PAR, GroupNames, residual_names
 from bayeslmm.priors import Prior
@@ -119,7 +120,7 @@ def residual_parameters(model: Model, sigma: Any) -> Any:
             factor = correlation_cholesky(
                 "residual_corr_cholesky", model.priors[model.residual_cor_key], k
             )
-            numbers.append((factor @ factor.T)[np.tril_indices(k, -1)])
+            numbers.append(below_diagonal(factor, k))
         else:
             priors = [model.priors[key] for key in model.residual_keys[len(values) :]]
             numbers.append(_numbers("residual", c.pattern, c.places, priors))

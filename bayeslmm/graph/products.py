@@ -7,7 +7,10 @@ an elementwise product and a sum compile in a fraction of a second.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
+
+import numpy as np
 
 MANY = 200_000  # elements: from here on the product's own speed is worth its compiling
 WIDE = 8  # coefficients a level
@@ -29,13 +32,22 @@ def by_vector(matrix: Any, vector: Any, size: int) -> Any:
     return pt.sum(matrix * vector[None, :], axis=1)
 
 
-def by_root(z: Any, root: Any, k: int) -> Any:
-    """`z L'` of standard effects, (J, k), and a lower triangular root L, (k, k)."""
+def by_root(z: Sequence[Any], root: Any) -> Any:
+    """`z L'`, (J, k), of standard effects by coefficient, each (J,), and a lower triangular root L,
+    (k, k)."""
     import pytensor.tensor as pt
 
-    if k > WIDE:
-        return z @ root.T
-    columns = [
-        sum((root[r, c] * z[:, c] for c in range(1, r + 1)), root[r, 0] * z[:, 0]) for r in range(k)
+    if len(z) > WIDE:
+        return pt.stack(z, axis=1) @ root.T
+    u = [
+        sum((root[r, c] * z[c] for c in range(1, r + 1)), root[r, 0] * z[0]) for r in range(len(z))
     ]
-    return pt.stack(columns, axis=1)
+    return pt.stack(u, axis=1)
+
+
+def below_diagonal(root: Any, k: int) -> Any:
+    """Elements of `L L'` below its diagonal, rows first, of a root L, (k, k)."""
+    import pytensor.tensor as pt
+
+    i, j = np.tril_indices(k, -1)
+    return pt.sum(root[i] * root[j], axis=1)

@@ -157,7 +157,7 @@ def test_exact_is_collapsed_nuts_is_hierarchical_nuts(name, gallery_fit, record_
         table = agreement({road: fit, "exact": exact}, effects="all")
         divergences = fit.values.scalars["divergences"]
         record_property(
-            "table",
+            "agreement",
             f"{name:14s} {road:13s} {len(table):3d} parameters, largest |z| of means "
             f"{table['mean_z'].abs().max():.1f}, of sds {table['sd_z'].abs().max():.1f}; "
             f"{divergences:.0f} divergences",

@@ -12,6 +12,7 @@ import bayeslmm as bl
 from bayeslmm.compare import agreement
 from bayeslmm.engines import sampling
 from bayeslmm.engines.findings import findings
+from bayeslmm.engines.nuts import acceptance
 from bayeslmm.errors import ConvergenceWarning, MethodError
 
 FORMULA = "Reaction ~ Days + (1 | Subject)"
@@ -68,6 +69,17 @@ def test_trees_that_are_cut_short_are_told(name):
     posterior, stats = chains_of(rng.normal(size=(4, 500)), **{name: cut * (np.arange(500) < 100)})
     scalars, said = findings(posterior, stats, "…")
     assert scalars["cut_short"] == 8 and said == []
+
+
+def test_steps_are_shorter_where_few_levels_tell_a_variance(gallery_model):
+    assert acceptance(gallery_model("machines").resolved) == 0.95  # six workers
+    assert acceptance(gallery_model("sleepstudy").resolved) == 0.9
+    data = bl.load_dataset("sleepstudy")
+    data["week"] = data["Days"] // 5
+    plain = bl.Model("Reaction ~ Days", data)
+    spread = bl.Model("Reaction ~ Days", data, dpar={"sigma": "~ 1 + (1 | week)"})
+    assert acceptance(plain.resolved) == 0.9
+    assert acceptance(spread.resolved) == 0.95  # of a further parameter's effects too
 
 
 def test_many_chains_need_a_hundred_each():
