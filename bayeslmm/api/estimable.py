@@ -25,7 +25,7 @@ def is_estimable(model: Model | Fit, contrast: Mapping[str, float]) -> bool:
     model : Model or Fit
     contrast : mapping of str to float
         From coefficient to weight, over all columns of the formula's X, aliased ones too;
-        the weight is zero where nothing is said.
+        coefficients that are not named have weight zero.
 
     Raises
     ------
@@ -60,7 +60,7 @@ def estimable_functions(model: Model | Fit) -> pd.DataFrame:
     -------
     DataFrame, shape (rank, p)
         Index ``function``, written as ``Intercept - b[2]:c[3]``; a column of weights for each
-        coefficient. ``attrs["aliased"]`` says what each aliased column equals.
+        coefficient. ``attrs["aliased"]`` holds the combination that each aliased column equals.
     """
     inner = resolved_of(model)
     names = inner.design.coefs

@@ -31,7 +31,7 @@ SHOWN = 12
 
 @dataclass(frozen=True, slots=True, eq=False)
 class OptimalDesign:
-    """What `optimal_design` found.
+    """The result of `optimal_design`.
 
     Attributes
     ----------
@@ -122,7 +122,7 @@ def optimal_design(
     """The best n rows of a table of candidates for a linear model with independent errors.
 
     Modified Fedorov exchange from random starts (Cook & Nachtsheim, 1980): a good local optimum,
-    the global one in small problems; `OptimalDesign.agreeing` tells how many starts found it.
+    the global one in small problems; `OptimalDesign.agreeing` counts the starts that reached it.
 
     Parameters
     ----------

@@ -27,7 +27,7 @@ _SHOWN = 10
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LinearPrediction:
-    """What `blp` found; n data, m predictions, p coefficients.
+    """The result of `blp`; n data, m predictions, p coefficients.
 
     Attributes
     ----------
@@ -110,7 +110,7 @@ def blp(
     """Best linear prediction of observations that correlate with the data.
 
     For ``E y = X beta``, ``E y0 = X0 beta`` and the (co)variances below, the prediction is
-    ``X0 b + delta'(y - X b)`` with ``delta = V⁻¹ psi``. What is given says which kind it is:
+    ``X0 b + delta'(y - X b)`` with ``delta = V⁻¹ psi``. The kind depends on what is given:
     `beta` known (simple kriging), nothing (its generalised least squares estimate: best linear
     unbiased prediction; universal kriging, ordinary where X is a constant), or a `prior`.
 
@@ -143,7 +143,7 @@ def blp(
     ModelError
         A V that is not positive definite; `beta` together with `prior`.
     IdentifiabilityError
-        A row of X0 whose mean the data can't tell, by the rank of X.
+        A row of X0 whose mean is not estimable (rank of X).
 
     Notes
     -----

@@ -15,7 +15,7 @@ from bayeslmm.gaussian.oneway import OneWay, oneway_of, sigma_interval
 
 @dataclass(frozen=True, slots=True)
 class OneWayTable:
-    """What `oneway` found; it prints as two small tables.
+    """The result of `oneway`; prints as two small tables.
 
     Attributes
     ----------

@@ -84,7 +84,7 @@ def agreement(fits: Fits, *, effects: str = "fixed") -> pd.DataFrame:
 
 
 def say_agreement(table: pd.DataFrame) -> str:
-    """What `agreement` found, in a sentence.
+    """The result of `agreement` in a sentence.
 
     Parameters
     ----------

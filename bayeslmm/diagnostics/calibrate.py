@@ -34,7 +34,7 @@ from bayeslmm.model import Model
 __all__ = ["Calibration", "calibrate"]
 
 DRAWS = 1000
-FIRST = 2  # data sets that tell how long one takes
+FIRST = 2  # data sets from which the time of one is estimated
 PATIENCE = 20.0  # seconds of work below which one process does it
 MOST_FAILED = 0.5
 
@@ -79,7 +79,7 @@ def calibrate(
     Raises
     ------
     MethodError
-        A method without draws, or one that refuses the model; improper priors, by name.
+        A method without draws, or not available for the model; improper priors, by name.
     FitError
         Most of the fits failed.
     """
@@ -189,7 +189,7 @@ def _check_count(name: str, value: object, least: int) -> None:
 
 
 def _notes(found: list[Ranked], method: str) -> tuple[str, ...]:
-    """What was said of the fits, each thing once with an example."""
+    """Failures and warnings of the fits, each kind once with an example."""
     notes = []
     failed = [r.failed for r in found if r.failed]
     if failed:

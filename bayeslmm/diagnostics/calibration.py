@@ -1,4 +1,4 @@
-"""What a calibration found: ranks, and whether they are uniform."""
+"""The result of a calibration: ranks, and tests of their uniformity."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Calibration:
         Posterior draws that each true value was ranked among.
     method : str
     notes : tuple of str
-        What was said of the fits.
+        Warnings and failures of the fits.
     """
 
     ranks: pd.DataFrame
@@ -44,7 +44,7 @@ class Calibration:
     def table(self) -> pd.DataFrame:
         """By quantity: ``p``, ``mean`` and ``spread``.
 
-        Ranks as shares of their range: a mean below 1/2 says that posteriors lie above the true
+        Ranks as shares of their range: a mean below 1/2 means that posteriors lie above the true
         values; ``spread``, their sd over that of uniform ones, is above 1 for posteriors that
         are too narrow.
         """

@@ -37,7 +37,7 @@ def read_specification(path: Path) -> Specification:
     Raises
     ------
     FileError
-        It isn't there, isn't TOML (with the position), or says something that isn't allowed.
+        A file that is missing or not TOML (with the position), or a value that is not allowed.
     """
     place = Place(path)
     try:
@@ -46,7 +46,7 @@ def read_specification(path: Path) -> Specification:
         raise FileError(f"The model file {str(path)!r} can't be read: {error.strerror}") from error
     except RecursionError as error:
         raise place.error("this TOML is nested too deeply") from error
-    except ValueError as error:  # malformed TOML or not UTF-8: both say where
+    except ValueError as error:  # malformed TOML or not UTF-8: both have the position
         raise place.error(f"this isn't valid TOML: {error}") from error
     got = fields(content, place, _TOP, required=("data", "model"))
     variants, references = got.get("variant", ()), got.get("reference", ())

@@ -1,4 +1,4 @@
-"""Small readers that check one TOML value each, and say where in the file it went wrong.
+"""Small readers that check one TOML value each; errors name the place in the file.
 
 A reader takes a value and its `Place` and hands back the checked value. `fields` reads a table
 whose keys are known, `mapping` one whose keys are the user's own.

@@ -72,7 +72,7 @@ def read_model(name_or_path: str | os.PathLike[str], variant: str | None = None)
     GalleryError
         No model of that name, or no such variant; the nearest one is offered.
     FileError
-        A model or data file that is missing, malformed, or says something unknown.
+        A model or data file that is missing or malformed, or has an unknown key or value.
     """
     file = _specification(name_or_path)
     keywords = file.keywords_of(variant)
@@ -112,7 +112,7 @@ def load_model(name_or_path: str | os.PathLike[str], variant: str | None = None)
     Raises
     ------
     GalleryError, FileError
-        As `read_model`; and whatever `Model` has to say about the specification.
+        As `read_model`, and the errors of `Model`.
     """
     file = read_model(name_or_path, variant)
     return Model(data=file.data, **file.keywords)
@@ -121,13 +121,13 @@ def load_model(name_or_path: str | os.PathLike[str], variant: str | None = None)
 def load_cells(name_or_path: str | os.PathLike[str]) -> dict[tuple[str, str], Cell]:
     """The models of a published table, by (row, column), for `bayeslmm.deviance_table`.
 
-    What is said while they are made is in their notes, and not warned of: a table holds models
-    that have no maximum, and says so.
+    Remarks made while they are built are in their notes and not issued as warnings: a table may
+    hold models whose likelihood has no maximum.
 
     Parameters
     ----------
     name_or_path
-        As in `read_model`; the file's references say where each variant stands.
+        As in `read_model`; the file's references give the place of each variant.
 
     Raises
     ------

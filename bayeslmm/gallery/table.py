@@ -17,7 +17,7 @@ _ENCODING = "utf-8-sig"  # UTF-8, with or without the mark that spreadsheets put
 
 
 def read_table(path: Path, columns: Mapping[str, Column]) -> pd.DataFrame:
-    """Read a data file; `columns` says how to read those that don't speak for themselves.
+    """Read a data file; `columns` describes those whose type has to be declared.
 
     Parameters
     ----------

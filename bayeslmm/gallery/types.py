@@ -78,7 +78,7 @@ class Printed:
     text : str
         What is printed, ``"307(3)"``.
     remark : str or None
-        Why it isn't what is computed, or what else is to be said.
+        Why the printed value differs from the computed one, or another remark.
     """
 
     row: str

@@ -72,7 +72,7 @@ class Moments:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Predicted:
-    """What `best_linear` found; letters as at the top of this file.
+    """The result of `best_linear`; letters as at the top of this file.
 
     Attributes
     ----------

@@ -146,7 +146,7 @@ def column_labels(values: Any) -> pd.Index | None:
 
 
 def common_labels(what: str, *indexes: pd.Index | None) -> pd.Index | None:
-    """The one set of labels that tables carry; a plain count of rows says nothing."""
+    """The common labels of the tables; a default index (0, 1, …) is no label."""
     told = [i for i in indexes if i is not None and not isinstance(i, pd.RangeIndex)]
     for other in told[1:]:
         if not told[0].equals(other):

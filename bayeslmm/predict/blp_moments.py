@@ -142,7 +142,7 @@ def _root(values: Any, p: int) -> Floats:
 def _estimable(
     X: Floats, X0: Floats, coefs: Sequence[str], labels: pd.Index | None
 ) -> tuple[tuple[int, ...], tuple[str, ...]]:
-    """The columns of X to keep, after asking whether every X0 beta can be told without others."""
+    """The columns of X to keep, after checking that every X0 beta is estimable from them."""
     found = aliasing(X, coefs)
     if not found.aliased:
         return found.kept, ()
@@ -155,13 +155,12 @@ def _estimable(
         if bad.size:
             shown = bad[:6] if labels is None else labels[bad[:6]]
             raise IdentifiabilityError(
-                f"The data can't tell the mean of every prediction: {_alias(name, parts)} in X, "
-                "and not in X0",
+                f"Some predicted means are not estimable: {_alias(name, parts)} in X, not in X0",
                 got=f"predictions {', '.join(map(str, shown))}{', …' if bad.size > 6 else ''}",
                 hint="Leave them out, or give beta or a prior",
             )
-    said = "; ".join(_alias(name, parts) for name, parts in found.aliased.items())
-    note = f"Columns of X are combinations of others and were left out: {said}."
+    aliased = "; ".join(_alias(name, parts) for name, parts in found.aliased.items())
+    note = f"Columns of X are combinations of others and were left out: {aliased}."
     return found.kept, (warn(note, IdentifiabilityWarning),)
 
 

@@ -59,7 +59,7 @@ def predict(
     LevelError
         An unseen level under ``new_levels="error"``.
     DataError, ColumnError
-        Rows that can't be used, or don't carry what the model needs.
+        Rows that can't be used, or lack a column the model needs.
     """
     _check("new_levels", new_levels, NEW_LEVELS)
     _check("kind", kind, KINDS)
@@ -83,17 +83,18 @@ def predict(
 
 
 def _refuse_unrelated(model: Model, rows: Rows, new_levels: str) -> None:
-    """A new level of a related factor has a relationship to the others that nobody said."""
+    """Refuses new levels of a factor with known relationships: theirs are unknown."""
     for block in rows.blocks:
         if block.group in model.kin and new_levels == "draw" and np.any(block.codes < 0):
             raise MethodError(
-                f"Levels of {block.group!r} are related, and nothing says how new ones are",
-                hint="Put them into the relationship, without rows: their effects are predicted",
+                f"The relationship of new levels of {block.group!r} to the others is not known",
+                hint="Include them in relationship= when the model is made; levels without rows "
+                "are predicted",
             )
 
 
 def _say_not_estimable(model: Model, tree: xr.DataTree, rows: Rows) -> None:
-    """Warn of rows whose fixed part the data don't determine, where columns were left out."""
+    """Warn of rows whose fixed part is not estimable, where aliased columns were dropped."""
     fitted = tree["estimate" if "estimate" in tree else "posterior"].dataset
     if not model.aliasing.aliased or fitted.sizes.get("coef", 0) == model.design.p:
         return
@@ -106,9 +107,8 @@ def _say_not_estimable(model: Model, tree: xr.DataTree, rows: Rows) -> None:
     if off.any():
         first = rows.index[int(off.argmax())]
         warn(
-            f"{int(off.sum())} of {len(off)} rows, the first is {first}, have fixed effects that "
-            "the data don't determine (columns were left out as aliased): their predictions rest "
-            "on which were left out.",
+            f"{int(off.sum())} of {len(off)} rows, the first is {first}, have fixed parts that "
+            "are not estimable: their predictions depend on which aliased columns were dropped.",
             IdentifiabilityWarning,
         )
 

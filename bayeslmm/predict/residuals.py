@@ -91,13 +91,13 @@ def new_residuals(model: Model, new: Any, base: Floats) -> NewResiduals:
     LevelError
         A stratum that the model has no standard deviation for.
     MethodError
-        A known matrix, which says nothing of new rows.
+        A known matrix: it does not extend to new rows.
     """
     residual = model.residual
     assert residual is not None
     if residual.known is not None:
         raise MethodError(
-            "A given covariance of the rows says nothing of new ones",
+            "A residual covariance given as a matrix does not extend to new rows",
             hint="kind='mean' needs none; bl.blp takes the covariance of old and new",
         )
     n = len(base)

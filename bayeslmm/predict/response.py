@@ -67,13 +67,13 @@ def trials_of(model: Model, rows: Rows) -> Floats | None:
     Raises
     ------
     DataError
-        Rows that don't carry them.
+        Rows without them.
     """
     if not model.family.takes_trials:
         return None
     if "trials" not in rows.extras:
         raise DataError(
-            "The rows don't carry their numbers of trials",
+            "The rows have no numbers of trials",
             hint="Add the column, give extras={'trials': ...}, or use kind='link'",
         )
     return rows.extras["trials"]

@@ -93,23 +93,23 @@ def residual_scale(model: Model, rows: Rows) -> Floats:
 
 
 def _without(model: Model, key: str) -> DataError:
-    what = f"New observations need their own {key}, which these rows don't carry"
+    what = f"New observations need {key}, and these rows have none"
     other = "or use kind='mean'"
     other += " and add their variance" if key == "known_sd" else ", which needs none"
     column = model.design.schema.sources.get(key)
     if column is None:
         return DataError(
-            f"{what}: the model's were an array",
-            hint=f"Give an array for them, or a column: extras={{{key!r}: ...}}; {other}",
+            f"{what}: the model took them from an array",
+            hint=f"Give an array, or a column: extras={{{key!r}: ...}}; {other}",
         )
     return ColumnError(
         f"{what}: there is no column {column!r}",
-        hint=f"Give it as a column, or as extras={{{key!r}: ...}}; {other}",
+        hint=f"Add the column, or give extras={{{key!r}: ...}}; {other}",
     )
 
 
 def _given(model: Model, extras: Extras | None) -> dict[str, str | ArrayLike]:
-    """The extras that say something."""
+    """The extras that differ from their defaults."""
     if not isinstance(extras, Mapping | None):
         raise MethodError(
             "extras can't be read",

@@ -340,7 +340,7 @@ BAD = [
     ({"V0": -1.0}, DataError, "negative variance"),
     ({"V0": 0.01}, DataError, "can't be covariances of one distribution"),
     ({"y": NAMED, "V": pd.DataFrame(np.eye(3), list("acb"))}, DataError, "differently"),
-    ({"X": np.zeros(3), "X0": np.ones(2)}, IdentifiabilityError, "can't tell"),
+    ({"X": np.zeros(3), "X0": np.ones(2)}, IdentifiabilityError, "not estimable"),
     ({"V": type("S", (), {"solve": lambda self, b: b[:2]})()}, DataError, "in b's shape"),
     ({"V": type("S", (), {"solve": lambda self, b: -b})()}, IdentifiabilityError, "X'V⁻¹X"),
 ]

@@ -131,7 +131,7 @@ def test_replicates_of_the_design_have_residuals_of_their_own() -> None:
     [
         ("ante(t | g, hom=True)", NEW, LevelError, "place"),
         ("diag(s)", NEW.assign(s="c"), LevelError, "'c'"),
-        (np.eye(len(OLD)), NEW, MethodError, "says nothing of new"),
+        (np.eye(len(OLD)), NEW, MethodError, "does not extend to new"),
     ],
 )
 def test_what_cannot_be_known_is_refused(
