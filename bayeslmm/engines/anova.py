@@ -14,7 +14,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from bayeslmm.engines.base import Engine, fatal_findings
+from bayeslmm.engines.base import Engine, fatal_findings, few_threads
 from bayeslmm.engines.closed import estimate_at
 from bayeslmm.errors import IdentifiabilityError, SingularWarning, warn
 from bayeslmm.fit.tables import residual_dof
@@ -61,6 +61,7 @@ class Anova(Engine):
         # what the restricted likelihood can't tell, sums of squares can't
         return fatal_findings(model, "reml")
 
+    @few_threads
     def fit(
         self, model: Model, *, seed: int | None, draws: int, chains: int, **options: Any
     ) -> FitValues:

@@ -16,7 +16,7 @@ import xarray as xr
 from numpy.typing import NDArray
 from scipy import special
 
-from bayeslmm.engines.base import Engine
+from bayeslmm.engines.base import Engine, few_threads
 from bayeslmm.engines.closed import estimate_at
 from bayeslmm.engines.given import given_variances
 from bayeslmm.errors import MethodError, PriorError, is_finite
@@ -47,6 +47,7 @@ class Conjugate(Engine):
     def refuse(self, model: Model) -> str | None:
         return not_gaussian(model, "conjugate")
 
+    @few_threads
     def fit(
         self,
         model: Model,

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from bayeslmm.engines.base import Engine
+from bayeslmm.engines.base import Engine, few_threads
 from bayeslmm.engines.chain import ChainStats, sample_chain
 from bayeslmm.engines.exact_draws import collect
 from bayeslmm.engines.posteriors import improper
@@ -52,6 +52,7 @@ class Exact(Engine):
             )
         return improper(model)
 
+    @few_threads
     def fit(
         self,
         model: Model,

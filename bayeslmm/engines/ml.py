@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from bayeslmm.engines.base import Engine
+from bayeslmm.engines.base import Engine, few_threads
 from bayeslmm.engines.maximise import refuse
 from bayeslmm.engines.teaching import estimated
 from bayeslmm.fit.tree import FitValues
@@ -19,6 +19,7 @@ class MaximumLikelihood(Engine):
     def refuse(self, model: Model) -> str | None:
         return refuse(model, self.name)
 
+    @few_threads
     def fit(
         self,
         model: Model,

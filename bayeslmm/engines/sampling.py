@@ -15,6 +15,7 @@ import xarray as xr
 
 from bayeslmm.errors import MethodError, is_finite, nearest
 from bayeslmm.fit.tree import SAMPLE
+from bayeslmm.linalg.compiled import one_blas_thread
 
 #: What each sampler needs to be installed, and the extra of ours that brings it, if one does.
 SAMPLERS: dict[str, tuple[str, str | None]] = {
@@ -45,7 +46,7 @@ def run(
     """
     import pymc as pm
 
-    with built, _quiet():
+    with built, _quiet(), one_blas_thread():  # chains run side by side
         return pm.sample(
             draws,
             tune=tune,

@@ -18,6 +18,7 @@ from bayeslmm.gaussian.posterior import normal_prior
 from bayeslmm.gaussian.single import Single
 from bayeslmm.gaussian.sparse_rest import SparseRest
 from bayeslmm.gaussian.target import Target
+from bayeslmm.linalg.compiled import one_blas_thread
 from bayeslmm.linalg.integrated import one_factor
 from bayeslmm.linalg.integrated_crossed import several_factors
 
@@ -80,7 +81,8 @@ class ByRoots:
         elif isinstance(solver, Crossed) and isinstance(solver.system.rest, SparseRest):
             value = several_factors(x, self.has_sigma, *self._crossed, *self._prior, out)
         else:
-            value = self._by_equations(x, out)
+            with one_blas_thread():  # samplers run their chains side by side
+                value = self._by_equations(x, out)
         return float(value), out
 
     @cached_property

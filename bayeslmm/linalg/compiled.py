@@ -78,9 +78,9 @@ if hasattr(os, "register_at_fork"):  # a child inherits the pool's record, and n
 
 
 @cache
-def _controller() -> ThreadpoolController:
-    """The controller of BLAS's own threads, made once (it looks through all libraries)."""
-    return ThreadpoolController()
+def _libraries() -> tuple[Any, ...]:
+    """The BLAS libraries that are loaded, looked up once: a search through all libraries."""
+    return tuple(c for c in ThreadpoolController().lib_controllers if c.user_api == "blas")
 
 
 @contextmanager
@@ -88,14 +88,18 @@ def one_blas_thread(wanted: bool = True) -> Iterator[None]:
     """Keep BLAS to one thread: where points have threads, or a matrix is too small for more.
 
     Threads of BLAS wait for each other busily; whatever else runs on the machine can make many
-    of them slower by far than one.
+    of them slower by far than one. Entering costs some microseconds: the libraries' own functions
+    are called, and only by the outermost of nested uses.
     """
     if not wanted:
         yield
         return
     with _LIMIT.lock:  # BLAS's setting is the process's: the first sets it, the last restores it
         if _LIMIT.count == 0:
-            _LIMIT.held = _controller().limit(limits=1)
+            _LIMIT.before = tuple((lib, lib.get_num_threads()) for lib in _libraries())
+            for lib, count in _LIMIT.before:
+                if count != 1:
+                    lib.set_num_threads(1)
         _LIMIT.count += 1
     try:
         yield
@@ -103,16 +107,18 @@ def one_blas_thread(wanted: bool = True) -> Iterator[None]:
         with _LIMIT.lock:
             _LIMIT.count -= 1
             if _LIMIT.count == 0:
-                _LIMIT.held.restore_original_limits()
+                for lib, count in _LIMIT.before:
+                    if count != 1:
+                        lib.set_num_threads(count)
 
 
 class _Limit:
-    """How many callers hold BLAS to one thread, and what restores it."""
+    """How many callers hold BLAS to one thread, and the threads that each library had before."""
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
         self.count = 0
-        self.held: Any = None
+        self.before: tuple[tuple[Any, int], ...] = ()
 
 
 _LIMIT = _Limit()
