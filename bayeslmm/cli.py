@@ -12,6 +12,7 @@ from time import perf_counter
 from typing import Any
 
 import click
+import numpy as np
 import pandas as pd
 from rich import box
 from rich.console import Console
@@ -124,13 +125,13 @@ def _print_agreement(console: Console, fits: dict[str, Fit]) -> None:
 
 def _write_pictures(console: Console, model: Model, fits: dict[str, Fit], out: Path) -> None:
     shown = {DEMO_LABELS[method]: fits[method] for method in ("reml", "exact")}
-    pictures = {
+    pictures: dict[str, Any] = {
         "shrinkage": plot_shrinkage(model, shown),
         "fitted": plot_fitted(model, shown),
         "ranef": plot_ranef(fits["exact"]),
     }
-    for name, figure in pictures.items():
-        figure.savefig(out / f"{name}.png", dpi=150)
+    for name, axes in pictures.items():
+        np.ravel(axes)[0].figure.savefig(out / f"{name}.png", dpi=150)
     paths = ", ".join(str(out / f"{name}.png") for name in pictures)
     console.print(f"\nPictures: {paths}", highlight=False, soft_wrap=True)
 

@@ -9,18 +9,26 @@ import numpy as np
 from bayeslmm.diagnostics.calibration import Calibration
 from bayeslmm.diagnostics.uniform import reference
 from bayeslmm.errors import MethodError
-from bayeslmm.plots.style import COLOURS, DATA, canvas, finish, house
+from bayeslmm.plots.canvas import canvas
+from bayeslmm.plots.style import COLOURS, DATA, house
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+
+    from bayeslmm.plots.canvas import Drawn, Place
 
 KINDS = ("ecdf", "histogram")
 COLUMNS, MOST = 3, 24
 BINS = 20
 
 
-def plot_calibration(calibration: Calibration, *, kind: str = "ecdf") -> Figure:
+def plot_calibration(
+    calibration: Calibration,
+    *,
+    kind: str = "ecdf",
+    ax: Place = None,
+    figsize: tuple[float, float] | None = None,
+) -> Drawn:
     """Draw a panel for each quantity: its ranks against what uniform ones do.
 
     Parameters
@@ -46,22 +54,21 @@ def plot_calibration(calibration: Calibration, *, kind: str = "ecdf") -> Figure:
     p = calibration.p_values
     names = list(p.index) if len(p) <= MOST else list(p.sort_values().index[:MOST])
     rows = -(-len(names) // COLUMNS)
+    shared = {"sharex": True, "sharey": True}
     with house():
-        figure, axes = canvas(0.5 + 1.5 * rows, rows, COLUMNS, sharex=True, sharey=True)
+        area = canvas(0.5 + 1.5 * rows, len(names), COLUMNS, ax=ax, figsize=figsize, **shared)
         panel = _ecdf if kind == "ecdf" else _histogram
-        for ax, name in zip(axes.ravel(), names, strict=False):
-            panel(ax, calibration, name)
-            ax.set_title(f"{name}\np = {p[name]:.2g}", fontsize=8)
-        for ax in axes.ravel()[len(names) :]:
-            ax.set_visible(False)
-        figure.supxlabel("rank of the true value, as a share", fontsize=9)
-        label = "ECDF less the uniform one" if kind == "ecdf" else "data sets"
-        figure.supylabel(label, fontsize=9)
+        for each, name in zip(area.axes, names, strict=True):
+            panel(each, calibration, name)
+            each.set_title(f"{name}\np = {p[name]:.2g}", fontsize=8)
         left = "" if len(names) == len(p) else f"; the {len(names)} of smallest p of {len(p)}"
-        figure.suptitle(
-            f"{calibration.method!r}: {len(calibration.ranks)} data sets{left}", fontsize=9.5
+        title = f"{calibration.method!r}: {len(calibration.ranks)} data sets{left}"
+        area.label(
+            "rank of the true value, as a share",
+            "ECDF less the uniform one" if kind == "ecdf" else "data sets",
+            title if area.whole else "",
         )
-    return finish(figure)
+    return area.drawn
 
 
 def _ecdf(ax: Axes, calibration: Calibration, name: str) -> None:

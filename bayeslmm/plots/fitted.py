@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,15 +18,17 @@ from bayeslmm.compare.fits import (
 from bayeslmm.design import RandomBlock
 from bayeslmm.errors import MethodError
 from bayeslmm.model import Model
+from bayeslmm.plots.canvas import Canvas, canvas
 from bayeslmm.plots.choice import part_of, spread_choice
 from bayeslmm.plots.fitted_axis import Across, along, set_ticks
 from bayeslmm.plots.fitted_lines import Line, lines_of
 from bayeslmm.plots.fitted_points import draw_points
-from bayeslmm.plots.style import DATA, canvas, finish, house
+from bayeslmm.plots.style import DATA, house
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+
+    from bayeslmm.plots.canvas import Drawn, Place
 
 Floats = NDArray[np.float64]
 
@@ -39,7 +41,9 @@ def plot_fitted(
     x: str | None = None,
     ncols: int | None = None,
     max_levels: int = 24,
-) -> Figure:
+    ax: Place = None,
+    figsize: tuple[float, float] | None = None,
+) -> Drawn:
     """Draw each level's data with its own least-squares line, the fits' and the population's.
 
     Lines join the fitted values at the level's own rows. A fit's line is X beta + Z u with the
@@ -60,10 +64,17 @@ def plot_fitted(
         Panels in a row.
     max_levels : int
         Most levels; of more, evenly spaced ones are drawn.
+    ax : Axes, sequence of Axes, Figure or SubFigure, optional
+        Where to draw: as many axes as levels are drawn, or a figure that gets the panels; a new
+        figure by default.
+    figsize : tuple of float, optional
+        Width and height of a new figure in inches.
 
     Returns
     -------
-    Figure
+    Axes or ndarray of Axes
+        One for each level that is drawn, or the single panel; ``.figure`` of any of them is the
+        figure.
 
     Raises
     ------
@@ -92,37 +103,37 @@ def plot_fitted(
     note = part_of([block.group], known) if group is None else ""
     with house():
         if np.bincount(block.codes).max() == 1:
-            figure, axes = canvas(3.2)
+            area = canvas(3.2, ax=ax, figsize=figsize)
             shown = None if x is None else across
-            draw_points(axes[0, 0], block, levels, resolved.design.y, lines, shown)
+            draw_points(area.axes[0], block, levels, resolved.design.y, lines, shown)
+            area.label(y=resolved.design.formula.response)
         else:
             columns = min(ncols or _columns(len(levels)), len(levels))
-            figure, axes = _panels(resolved, block, levels, columns, across, lines)
-        figure.supylabel(resolved.design.formula.response, fontsize=9)
-        look = {"title": note or None, "title_fontsize": 9.5}
-        handles = axes.flat[0].get_legend_handles_labels()
-        figure.legend(*handles, loc="outside upper center", ncols=5, **look)
-    return finish(figure)
+            height = 1.1 + max(1.15 * -(-len(levels) // columns), 2.0)
+            shared = {"sharex": True, "sharey": True}
+            area = canvas(height, len(levels), columns, ax=ax, figsize=figsize, **shared)
+            _panels(area, resolved, block, levels, across, lines)
+            area.label(across.name, resolved.design.formula.response)
+        area.legend(note)
+    return area.drawn
 
 
 def _panels(
+    area: Canvas,
     model: Model,
     block: RandomBlock,
     levels: NDArray[np.intp],
-    columns: int,
     across: Across,
     lines: list[Line],
-) -> tuple[Figure, Any]:
-    n_rows = -(-len(levels) // columns)
-    height = 1.1 + max(1.15 * n_rows, 2.0)
-    figure, axes = canvas(height, n_rows, columns, sharex=True, sharey=True)
-    for level, ax in zip(levels, axes.flat, strict=False):
+) -> None:
+    for level, each in zip(levels, area.axes, strict=True):
         rows = np.flatnonzero(block.codes == level)
-        _panel(ax, rows, model.design.y, across, lines)
-        ax.set_title(str(block.levels[level]), fontsize=8, pad=2)
-    _trim(axes, len(levels), across)
-    figure.supxlabel(across.name, fontsize=9)
-    return figure, axes
+        _panel(each, rows, model.design.y, across, lines)
+        each.set_title(str(block.levels[level]), fontsize=8, pad=2)
+    for each in area.axes[-area.columns :]:
+        each.tick_params(labelbottom=True)
+    for each in area.axes[:1] if area.whole else area.axes:
+        set_ticks(each, across)
 
 
 def _columns(n: int) -> int:
@@ -140,12 +151,3 @@ def _panel(ax: Axes, rows: NDArray[np.intp], y: Floats, across: Across, lines: l
     for line in lines:
         height = np.repeat(line.height[order[0]], 2) if point else line.height[order]
         ax.plot(ends if point else x[order], height, label=line.label, **line.look)
-
-
-def _trim(axes: Any, used: int, across: Across) -> None:
-    """Take empty panels away, and keep the ticks few enough to be read."""
-    for ax in axes.flat[used:]:
-        ax.remove()
-    for ax in axes.flat[max(used - axes.shape[1], 0) : used]:
-        ax.tick_params(labelbottom=True)
-    set_ticks(axes.flat[0], across)

@@ -1,9 +1,9 @@
-"""Parts that several pictures have: arrows, a row for each level, the legend."""
+"""Parts that several pictures have: arrows, and a row for each level."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,21 +37,3 @@ def level_axis(ax: Axes, levels: Sequence[object]) -> None:
     ax.tick_params(axis="y", length=0, labelsize=8 if len(levels) <= 40 else 7)
     ax.grid(axis="y", color="#e6e6e6", lw=0.5)
     ax.set_axisbelow(True)
-
-
-def legend_above(axes: Sequence[Axes], note: str = "") -> None:
-    """One legend over all axes: no pooling, the fits, then the population; the note over it.
-
-    The axes are one, perhaps the user's, or all of a figure of the house.
-    """
-    handles, labels = axes[0].get_legend_handles_labels()
-    last = {"population": 1}
-    order = sorted(range(len(labels)), key=lambda i: last.get(labels[i], 0))
-    shown = [handles[i] for i in order], [labels[i] for i in order]
-    look: dict[str, Any] = {"ncols": 5, "handletextpad": 0.4, "columnspacing": 1.4}
-    look |= {"title": note or None, "title_fontsize": 9.5}
-    if len(axes) == 1:
-        axes[0].legend(*shown, loc="lower center", bbox_to_anchor=(0.5, 1.0), **look)
-    else:
-        figure: Any = axes[0].get_figure(root=True)
-        figure.legend(*shown, loc="outside upper center", **look)

@@ -10,11 +10,13 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from bayeslmm.errors import FitError
-from bayeslmm.plots.style import COLOURS, canvas, finish, house
+from bayeslmm.plots.canvas import canvas
+from bayeslmm.plots.style import COLOURS, house
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+
+    from bayeslmm.plots.canvas import Place
 
 Floats = NDArray[np.float64]
 CURVES = 60
@@ -22,17 +24,23 @@ SHARE = 0.9  # of the prior's responses, and no more of them, that the axis show
 WIDER = 4.0  # ranges of the observed data on either side of them that it shows at most
 
 
-def plot_prior_predictive(tree: xr.DataTree) -> Figure:
+def plot_prior_predictive(
+    tree: xr.DataTree, *, ax: Place = None, figsize: tuple[float, float] | None = None
+) -> Axes:
     """Draw distribution functions of data sets from the prior, and the observed one.
 
     Parameters
     ----------
     tree : DataTree
         From `Model.prior_predictive`.
+    ax : Axes, Figure or SubFigure, optional
+        Where to draw; a new figure by default.
+    figsize : tuple of float, optional
+        Width and height of a new figure in inches.
 
     Returns
     -------
-    Figure
+    Axes
         The axis holds the observed data and the middle 90 % of the prior's, but reaches no
         further than four ranges of the observed data beyond them; what lies outside is said in
         the title.
@@ -53,23 +61,22 @@ def plot_prior_predictive(tree: xr.DataTree) -> Figure:
     low, high = _range(y, observed)
     outside = float(np.mean((y < low) | (y > high)))
     with house():
-        figure, axes = canvas(3.2)
-        ax = axes[0, 0]
+        axes = canvas(3.2, ax=ax, figsize=figsize).axes[0]
         for row in y[np.linspace(0, len(y) - 1, min(CURVES, len(y))).astype(int)]:
-            _curve(ax, row, low, high, color=COLOURS[5], lw=0.6, alpha=0.5)
-        ax.plot([], [], color=COLOURS[5], label="data sets from the prior")
-        _curve(ax, observed, low, high, color="black", lw=1.8, label="observed")
-        ax.set_xlim(low, high)
-        ax.set_ylim(-0.02, 1.02)
+            _curve(axes, row, low, high, color=COLOURS[5], lw=0.6, alpha=0.5)
+        axes.plot([], [], color=COLOURS[5], label="data sets from the prior")
+        _curve(axes, observed, low, high, color="black", lw=1.8, label="observed")
+        axes.set_xlim(low, high)
+        axes.set_ylim(-0.02, 1.02)
         whole = bool(np.all(observed == np.round(observed)))
-        ax.xaxis.set_major_locator(MaxNLocator("auto", integer=whole))
-        ax.set_xlabel(name)
-        ax.set_ylabel("share of rows at or below")
-        ax.legend(loc="lower right", frameon=True, framealpha=0.8, edgecolor="none")
+        axes.xaxis.set_major_locator(MaxNLocator("auto", integer=whole))
+        axes.set_xlabel(name)
+        axes.set_ylabel("share of rows at or below")
+        axes.legend(loc="lower right", frameon=True, framealpha=0.8, edgecolor="none")
         if outside > 0.001:
-            ax.set_title(f"{100 * outside:.2g} % of the prior's responses lie beyond this axis")
-        _name_categories(ax, drawn[name].attrs.get("categories"))
-    return finish(figure)
+            axes.set_title(f"{100 * outside:.2g} % of the prior's responses lie beyond this axis")
+        _name_categories(axes, drawn[name].attrs.get("categories"))
+    return axes
 
 
 def _range(y: Floats, observed: Floats) -> tuple[float, float]:

@@ -11,13 +11,15 @@ import pandas as pd
 from bayeslmm.compare.fits import HoldsFit, block_index
 from bayeslmm.errors import FitError
 from bayeslmm.model import Model
+from bayeslmm.plots.canvas import canvas, is_axes
 from bayeslmm.plots.choice import chosen_coefs, part_of, spread_choice
 from bayeslmm.plots.parts import level_axis
-from bayeslmm.plots.style import COLOURS, canvas, finish, house
+from bayeslmm.plots.style import COLOURS, house
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+
+    from bayeslmm.plots.canvas import Drawn, Place
 
 MOST = 80
 MOST_PANELS = 6
@@ -28,7 +30,9 @@ def plot_ranef(
     *,
     group: str | None = None,
     coefs: str | Sequence[str] | None = None,
-) -> Figure:
+    ax: Place = None,
+    figsize: tuple[float, float] | None = None,
+) -> Drawn:
     """Draw the random effects with their 95 % intervals.
 
     A panel for each factor and coefficient; a factor's levels are sorted by the first of its
@@ -42,11 +46,17 @@ def plot_ranef(
         Grouping factor. By default all, as far as six panels reach, or the formula's first
         where `coefs` are named.
     coefs : str or sequence of str, optional
-        Some of its coefficients; by default all, up to six.
+        Some of its coefficients; by default all, up to six, or the first where `ax` is one Axes.
+    ax : Axes, sequence of Axes, Figure or SubFigure, optional
+        Where to draw: as many axes as panels, or a figure that gets the panels; a new figure by
+        default.
+    figsize : tuple of float, optional
+        Width and height of a new figure in inches.
 
     Returns
     -------
-    Figure
+    Axes or ndarray of Axes
+        One for each panel; ``.figure`` of any of them is the figure.
 
     Raises
     ------
@@ -60,35 +70,35 @@ def plot_ranef(
     """
     if not isinstance(fit, HoldsFit):
         raise FitError("The first argument must be one fit", got=type(fit).__name__)
-    parts, note = _parts(fit.resolved, group, coefs)
+    parts, note = _parts(fit.resolved, group, coefs, one=is_axes(ax))
     tables = [_sorted(fit.ranef(), factor, names) for factor, names in parts]
     n_rows = max(len(rows) for factor in tables for rows in factor.values())
+    height = 1.0 + 0.16 * max(n_rows, 8)
     with house():
-        height = 1.0 + 0.16 * max(n_rows, 8)
-        figure, axes = canvas(height, 1, sum(map(len, tables)))
-        _share(list(axes[0]), tables)
-        remaining = iter(axes[0])
+        area = canvas(height, sum(map(len, tables)), ax=ax, figsize=figsize)
+        if area.whole:
+            _share(list(area.axes), tables)
+        remaining = iter(area.axes)
         for (factor, _), panels in zip(parts, tables, strict=True):
             for i, (name, rows) in enumerate(panels.items()):
-                ax = next(remaining)
-                _panel(ax, rows, name)
-                ax.tick_params(labelleft=i == 0)
-                ax.set_ylabel(factor if i == 0 else "")
-        if note:
-            figure.suptitle(note, fontsize=9.5)
-        figure.supxlabel(f"random effect with its 95 % interval ({fit.method})", fontsize=9)
-    return finish(figure)
+                each = next(remaining)
+                _panel(each, rows, name)
+                each.tick_params(labelleft=i == 0 or not area.whole)
+                each.set_ylabel(factor if i == 0 or not area.whole else "")
+        area.label(f"random effect with its 95 % interval ({fit.method})", title=note)
+    return area.drawn
 
 
 def _parts(
-    model: Model, group: str | None, coefs: str | Sequence[str] | None
+    model: Model, group: str | None, coefs: str | Sequence[str] | None, *, one: bool
 ) -> tuple[list[tuple[str, list[str]]], str]:
     """Factors with their coefficients to draw, and what is left out."""
     blocks, first = model.design.blocks, block_index(model, group)
     block = blocks[first]
-    names = [block.coefs[i] for i in chosen_coefs(coefs, block.coefs, MOST_PANELS)]
+    most = 1 if one else MOST_PANELS
+    names = [block.coefs[i] for i in chosen_coefs(coefs, block.coefs, most)]
     parts = [(block.group, names)]
-    if group is None and coefs is None:
+    if group is None and coefs is None and not one:
         ends = np.cumsum([b.n_coefs for b in blocks])
         more = [b for b, end in zip(blocks, ends, strict=True) if end <= MOST_PANELS][1:]
         parts += [(b.group, list(b.coefs)) for b in more]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
@@ -11,15 +11,14 @@ from bayeslmm.compare import shrinkage
 from bayeslmm.compare.fits import Fits, HoldsModel, block_index, named, resolved_of
 from bayeslmm.errors import MethodError
 from bayeslmm.model import Model
+from bayeslmm.plots.canvas import Canvas, canvas, is_axes
 from bayeslmm.plots.choice import chosen_coefs, part_of
-from bayeslmm.plots.parts import legend_above
 from bayeslmm.plots.shrinkage_plane import draw_plane, population_ellipse
 from bayeslmm.plots.shrinkage_strip import draw_strip, strip_height, strip_rows
-from bayeslmm.plots.style import canvas, finish, house
+from bayeslmm.plots.style import house
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+    from bayeslmm.plots.canvas import Drawn, Place
 
 MOST_PANELS = 6
 MOST_FACTORS = 3  # side by side
@@ -31,9 +30,10 @@ def plot_shrinkage(
     *,
     group: str | None = None,
     coefs: str | Sequence[str] | None = None,
-    ax: Axes | None = None,
     ellipses: bool = False,
-) -> Figure:
+    ax: Place = None,
+    figsize: tuple[float, float] | None = None,
+) -> Drawn:
     """Draw every level's no-pooling estimate, with arrows to where the fits shrink it.
 
     With two coefficients a plane; otherwise a strip for each coefficient, its levels sorted by
@@ -48,15 +48,20 @@ def plot_shrinkage(
         Grouping factor. By default all side by side, up to three, where each has a single
         coefficient; otherwise the formula's first.
     coefs : str or sequence of str, optional
-        Some of its coefficients; by default all, up to six, or two with `ax` or `ellipses`.
-    ax : Axes, optional
-        Where to draw one factor's plane or strip; a new figure by default.
+        Some of its coefficients; by default all, up to six, or two with `ellipses` or where
+        `ax` is one Axes.
     ellipses : bool
         In a plane, draw where the first fit expects half and 95 % of the population's levels.
+    ax : Axes, sequence of Axes, Figure or SubFigure, optional
+        Where to draw: as many axes as panels, or a figure that gets the panels; a new figure by
+        default.
+    figsize : tuple of float, optional
+        Width and height of a new figure in inches.
 
     Returns
     -------
-    Figure
+    Axes or ndarray of Axes
+        The plane, or an array of several strips; ``.figure`` of any of them is the figure.
 
     Raises
     ------
@@ -71,7 +76,7 @@ def plot_shrinkage(
         More levels than can be drawn: which of them are.
     """
     resolved, chosen = resolved_of(model), named(fits)
-    parts, note = _parts(resolved, group, coefs, one=ax is not None or ellipses)
+    parts, note = _parts(resolved, group, coefs, one=is_axes(ax) or ellipses)
     index, names = parts[0]
     if ellipses and len(names) != 2:
         raise MethodError("Ellipses need two coefficients", got=", ".join(names))
@@ -79,17 +84,16 @@ def plot_shrinkage(
     tables = [shrinkage(model, chosen, group=blocks[i].group) for i, _ in parts]
     with house():
         if len(names) == 2:
-            axes = [canvas(4.6)[1][0, 0] if ax is None else ax]
+            area = canvas(4.6, ax=ax, figsize=figsize)
             rings = population_ellipse(resolved, chosen, index, names) if ellipses else None
-            draw_plane(axes[0], tables[0], names, list(chosen), rings)
+            draw_plane(area.axes[0], tables[0], names, list(chosen), rings)
         else:
             strips = [
                 strip_rows(t, c, list(chosen)) for t, (_, c) in zip(tables, parts, strict=True)
             ]
-            axes = _strips(ax, strips, list(chosen))
-        legend_above(axes, note)
-    figure: Any = axes[0].get_figure(root=True)
-    return finish(figure)
+            area = _strips(ax, figsize, strips, list(chosen))
+        area.legend(note)
+    return area.drawn
 
 
 def _parts(
@@ -114,19 +118,20 @@ def _parts(
     return parts, "; ".join(note for note in notes if note)
 
 
-def _strips(ax: Axes | None, factors: list[dict[str, pd.DataFrame]], fits: list[str]) -> list[Axes]:
+def _strips(
+    ax: Place,
+    figsize: tuple[float, float] | None,
+    factors: list[dict[str, pd.DataFrame]],
+    fits: list[str],
+) -> Canvas:
     """Strips side by side: of one factor's coefficients, or of several factors."""
     panels = [rows for factor in factors for rows in factor.values()]
     most = max(map(len, panels))
-    if ax is None:
-        height = strip_height(most)
-        same = len({coef for factor in factors for coef in factor}) == 1
-        shared = {"sharey": len(factors) == 1, "sharex": same}
-        axes = list(canvas(height, 1, len(panels), **shared)[1][0])
-    else:
-        axes = [ax]
-    for panel, rows in zip(axes, panels, strict=True):
+    same = len({coef for factor in factors for coef in factor}) == 1
+    shared = {"sharey": len(factors) == 1, "sharex": same}
+    area = canvas(strip_height(most), len(panels), ax=ax, figsize=figsize, **shared)
+    for panel, rows in zip(area.axes, panels, strict=True):
         draw_strip(panel, rows, fits, most)
-        if panel is axes[0] or len(factors) > 1:
+        if panel is area.axes[0] or len(factors) > 1 or not area.whole:
             panel.set_ylabel(str(rows["group"].iloc[0]))
-    return axes
+    return area

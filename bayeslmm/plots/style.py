@@ -1,4 +1,4 @@
-"""The house style: colours, sizes, and how a figure begins and ends.
+"""The house style: colours, sizes, markers and dashes.
 
 Colours are those of Okabe & Ito (2008, "Color Universal Design"), told apart by every common
 kind of colour vision; each fit has its own marker besides.
@@ -9,10 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+from typing import Any
 
 WIDTH = 6.5  # inches: a notebook's column, a page's text
 DATA = "#666666"
@@ -94,24 +91,3 @@ def house() -> Iterator[None]:
 
     with matplotlib.rc_context(_RC):
         yield
-
-
-def canvas(height: float, rows: int = 1, columns: int = 1, **shared: Any) -> tuple[Figure, Any]:
-    """A figure of the house's width, and its axes, shape (rows, columns)."""
-    from matplotlib import pyplot as plt
-
-    size = (WIDTH, height)
-    figure, axes = plt.subplots(
-        rows, columns, figsize=size, layout="constrained", squeeze=False, **shared
-    )
-    return figure, axes
-
-
-def finish(figure: Figure) -> Figure:
-    """Hand the figure over. In a notebook it is its cell's value, and shows once, not twice."""
-    import matplotlib
-    from matplotlib import pyplot as plt
-
-    if "inline" in matplotlib.get_backend():
-        plt.close(figure)
-    return figure

@@ -7,11 +7,10 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-import matplotlib
 import numpy as np
 import pytest
 from matplotlib import pyplot as plt
-from matplotlib.figure import Figure
+from matplotlib.axes import Axes
 
 import bayeslmm as bl
 
@@ -21,6 +20,15 @@ BlWarning = bl.errors.BayeslmmWarning
 def lines(ax: Any) -> dict[str, Any]:
     """The lines and markers of an axes by their labels."""
     return {line.get_label(): line for line in ax.get_lines()}
+
+
+def panels(drawn: Any) -> list[Any]:
+    """The axes that a plot returned."""
+    return list(np.ravel(drawn))
+
+
+def figure_of(drawn: Any) -> Any:
+    return panels(drawn)[0].figure
 
 
 GAUSSIAN = [n for n in bl.list_models() if n not in ("cbpp", "epil", "grouseticks")]
@@ -46,16 +54,18 @@ def test_every_gallery_model_can_be_drawn(name: str) -> None:
                 bl.plot_fitted(model, {"BLUP": fit}, group=group),
             ]
         for picture in pictures:
-            assert isinstance(picture, Figure)
-            assert picture.get_figwidth() == 6.5
-            picture.canvas.draw()
+            figure = figure_of(picture)
+            assert all(isinstance(ax, Axes) for ax in panels(picture))
+            assert panels(picture) == figure.axes
+            assert figure.get_figwidth() == 6.5
+            figure.canvas.draw()
 
 
 def test_plane_shows_the_table_of_shrinkage(
     sleepstudy: bl.Model, reml: bl.Fit, exact: bl.Fit
 ) -> None:
     fits = {"BLUP": reml, "exact": exact}
-    ax: Any = bl.plot_shrinkage(sleepstudy, fits).axes[0]
+    ax: Any = bl.plot_shrinkage(sleepstudy, fits)
     table, shown = bl.shrinkage(sleepstudy, fits), lines(ax)
     for label, column in [("no pooling", "no_pooling"), ("BLUP", "BLUP"), ("exact", "exact")]:
         np.testing.assert_array_equal(
@@ -71,7 +81,7 @@ def test_plane_shows_the_table_of_shrinkage(
 
 
 def test_arrows_lead_from_no_pooling_to_the_fit(sleepstudy: bl.Model, reml: bl.Fit) -> None:
-    ax: Any = bl.plot_shrinkage(sleepstudy, {"BLUP": reml}).axes[0]
+    ax: Any = bl.plot_shrinkage(sleepstudy, {"BLUP": reml})
     table = bl.shrinkage(sleepstudy, {"BLUP": reml})
     moves = {
         tuple(a): tuple(b)
@@ -88,7 +98,7 @@ def test_arrows_lead_from_no_pooling_to_the_fit(sleepstudy: bl.Model, reml: bl.F
 
 def test_ellipse_holds_its_share_of_the_population(sleepstudy: bl.Model, reml: bl.Fit) -> None:
     """Mahalanobis distance of every point of the outer ring: chi² on 2 df at 95 %."""
-    ax: Any = bl.plot_shrinkage(sleepstudy, reml, ellipses=True).axes[0]
+    ax: Any = bl.plot_shrinkage(sleepstudy, reml, ellipses=True)
     rings = [line for line in ax.get_lines() if len(line.get_xdata()) > 100]
     s1, s2, rho = reml.varcorr()["estimate"].to_numpy()[:3]
     omega = np.array([[s1**2, rho * s1 * s2], [rho * s1 * s2, s2**2]])
@@ -100,7 +110,7 @@ def test_ellipse_holds_its_share_of_the_population(sleepstudy: bl.Model, reml: b
 def test_strip_is_sorted_and_marks_the_population() -> None:
     model = bl.load_model("dyestuff")
     fit = model.fit("reml")
-    ax = bl.plot_shrinkage(model, {"BLUP": fit}).axes[0]
+    ax = bl.plot_shrinkage(model, {"BLUP": fit})
     shown = lines(ax)
     alone = shown["no pooling"].get_xdata()
     assert np.all(np.diff(alone) >= 0)
@@ -113,18 +123,28 @@ def test_strip_is_sorted_and_marks_the_population() -> None:
 
 def test_users_axes_are_used(sleepstudy: bl.Model, reml: bl.Fit) -> None:
     figure, axes = plt.subplots(1, 2)
-    assert bl.plot_shrinkage(sleepstudy, reml, coefs="Days", ax=axes[1]) is figure
+    assert bl.plot_shrinkage(sleepstudy, reml, coefs="Days", ax=axes[1]) is axes[1]
     assert not axes[0].lines
     assert axes[1].get_xlabel() == "Days"
-    assert len(plt.get_fignums()) == 1
+    both = bl.plot_ranef(reml, ax=axes)
+    assert list(both) == list(axes)
+    assert [ax.get_title() for ax in axes] == ["Intercept", "Days"]
+    left, right = plt.figure().subfigures(1, 2)
+    made: Any = bl.plot_fitted(sleepstudy, reml, ax=right, max_levels=18)
+    assert list(made) == right.axes and len(made) == 18
+    assert bl.plot_shrinkage(sleepstudy, reml, ax=left).figure is left
+    assert len(plt.get_fignums()) == 2
+    sized: Any = bl.plot_ranef(reml, figsize=(9, 4))
+    assert tuple(sized[0].figure.get_size_inches()) == (9, 4)
+    figure.canvas.draw()
 
 
 def test_caterpillar_is_sorted_with_its_intervals(reml: bl.Fit) -> None:
-    figure: Any = bl.plot_ranef(reml)
+    axes = panels(bl.plot_ranef(reml))
     table = reml.ranef()
-    assert [ax.get_title() for ax in figure.axes] == ["Intercept", "Days"]
-    order = [text.get_text() for text in figure.axes[0].get_yticklabels()]
-    for ax in figure.axes:
+    assert [ax.get_title() for ax in axes] == ["Intercept", "Days"]
+    order = [text.get_text() for text in axes[0].get_yticklabels()]
+    for ax in axes:
         rows = table[table["coef"] == ax.get_title()].set_index("level").loc[order]
         np.testing.assert_array_equal(ax.get_lines()[1].get_xdata(), rows["estimate"])
         segments = np.array(ax.collections[0].get_segments())[:, :, 0]
@@ -135,7 +155,7 @@ def test_caterpillar_is_sorted_with_its_intervals(reml: bl.Fit) -> None:
 
 
 def test_lines_are_the_fits_predictions(sleepstudy: bl.Model, reml: bl.Fit) -> None:
-    figure = bl.plot_fitted(sleepstudy, {"BLUP": reml})
+    figure = figure_of(bl.plot_fitted(sleepstudy, {"BLUP": reml}))
     data = bl.load_dataset("sleepstudy")
     fitted = reml.predict()["estimate"].to_numpy()
     population = reml.predict(effects="none")["estimate"].to_numpy()
@@ -155,20 +175,20 @@ def test_lines_are_the_fits_predictions(sleepstudy: bl.Model, reml: bl.Fit) -> N
 
 def test_panels_run_along_a_factor_or_along_rows() -> None:
     machines, pastes = bl.load_model("machines"), bl.load_model("pastes")
-    along = bl.plot_fitted(machines, machines.fit("reml"))
+    along = figure_of(bl.plot_fitted(machines, machines.fit("reml")))
     assert [t.get_text() for t in along.axes[-1].get_xticklabels()] == ["A", "B", "C"]
     assert along.get_supxlabel() == "Machine"
-    rows: Any = bl.plot_fitted(pastes, pastes.fit("reml"), group="batch", ncols=2)
+    rows = figure_of(bl.plot_fitted(pastes, pastes.fit("reml"), group="batch", ncols=2))
     assert rows.get_supxlabel() == "row within batch"
     assert rows.axes[0].get_gridspec().get_geometry() == (5, 2)
-    by_cask = bl.plot_fitted(pastes, pastes.fit("reml"), group="batch", x="cask")
+    by_cask = figure_of(bl.plot_fitted(pastes, pastes.fit("reml"), group="batch", x="cask"))
     assert [t.get_text() for t in by_cask.axes[-1].get_xticklabels()] == ["a", "b", "c"]
 
 
 def test_more_levels_than_can_be_drawn_are_chosen_and_said(wide: tuple[bl.Model, bl.Fit]) -> None:
     model, fit = wide
     with pytest.warns(BlWarning, match="Subject has 360 levels: 60 of them are drawn"):
-        strip = bl.plot_shrinkage(model, fit, coefs="Days").axes[0]
+        strip = bl.plot_shrinkage(model, fit, coefs="Days")
     values = bl.shrinkage(model, fit).query("coef == 'Days'")["no_pooling"]
     shown = lines(strip)["no pooling"].get_xdata()
     assert len(shown) == 60
@@ -178,7 +198,7 @@ def test_more_levels_than_can_be_drawn_are_chosen_and_said(wide: tuple[bl.Model,
     with pytest.warns(BlWarning, match="80 of them"):
         bl.plot_ranef(fit)
     with pytest.warns(BlWarning, match="5 of them"):
-        assert len(bl.plot_fitted(model, fit, max_levels=5).axes) == 5
+        assert len(panels(bl.plot_fitted(model, fit, max_levels=5))) == 5
 
 
 def test_a_level_without_an_own_estimate_is_drawn_where_the_fit_puts_it() -> None:
@@ -187,21 +207,10 @@ def test_a_level_without_an_own_estimate_is_drawn_where_the_fit_puts_it() -> Non
     model = bl.Model("Reaction ~ Days + (Days | Subject)", data[~first | (data["Days"] == 3)])
     fit = model.fit("reml")
     for coefs in (None, "Days"):
-        figure = bl.plot_shrinkage(model, {"BLUP": fit}, coefs=coefs)
-        assert np.isfinite(lines(figure.axes[0])["BLUP"].get_xydata()).all()
-        figure.canvas.draw()
-    bl.plot_fitted(model, {"BLUP": fit}).canvas.draw()
-
-
-def test_a_notebook_shows_a_picture_once(reml: bl.Fit, monkeypatch: pytest.MonkeyPatch) -> None:
-    """There the figure is its cell's value; pyplot would show it a second time."""
-    bl.plot_ranef(reml)
-    assert len(plt.get_fignums()) == 1
-    plt.close("all")
-    inline = "module://matplotlib_inline.backend_inline"
-    monkeypatch.setattr(matplotlib, "get_backend", lambda: inline)
-    assert bl.plot_ranef(reml).axes
-    assert not plt.get_fignums()
+        ax = bl.plot_shrinkage(model, {"BLUP": fit}, coefs=coefs)
+        assert np.isfinite(lines(ax)["BLUP"].get_xydata()).all()
+        figure_of(ax).canvas.draw()
+    figure_of(bl.plot_fitted(model, {"BLUP": fit})).canvas.draw()
 
 
 @pytest.mark.parametrize("room", ["compare", "plots"])
@@ -234,4 +243,12 @@ def test_refusals(sleepstudy: bl.Model, reml: bl.Fit) -> None:
         anything({"BLUP": reml})
     with pytest.raises(e.FitError, match="no fit in the dict"):
         bl.plot_fitted(sleepstudy, {})
+    for place in (plt.figure, "axes", [1, 2]):
+        with pytest.raises(e.MethodError, match="ax can't be drawn on"):
+            anything(reml, ax=place)
     assert not plt.get_fignums()
+    figure, axes = plt.subplots(1, 3)
+    with pytest.raises(e.MethodError, match=r"2 panels.*3 axes.*a Figure or SubFigure"):
+        bl.plot_ranef(reml, ax=axes)
+    with pytest.raises(e.MethodError, match="figsize is the size of a new figure"):
+        bl.plot_ranef(reml, ax=figure, figsize=(3, 3))
