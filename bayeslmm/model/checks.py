@@ -1,4 +1,4 @@
-"""What can be seen in a design before any fit: variances that the data can't tell."""
+"""What a design shows before any fit: variances that its data can't identify."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from bayeslmm.linalg.compiled import one_blas_thread
 from bayeslmm.model.dispersion import Dispersion, Effects, dispersion
 from bayeslmm.model.identified import say, unidentified
 from bayeslmm.model.residual import Residual
+from bayeslmm.model.rows import sample
 from bayeslmm.model.scales import STRETCH, Extent
 from bayeslmm.model.types import Finding
 from bayeslmm.model.unbounded import unbounded
@@ -54,7 +55,7 @@ def find(
         out += _levels(block, design.n, sigma_known or gaussian)
         out += _constant_slopes(block, extent)
         out += _inside_fixed(block, extent, design.p, basis)
-    out += _same_partition(design)
+    out += _same_partition(design, kin)
     if gaussian:
         with one_blas_thread():
             out += _of_dispersion(design, kin, residual, text or "", sigma_known, out)
@@ -108,13 +109,6 @@ def _where(V: Dispersion, which: Sequence[int], n: int) -> str:
 def _levels(block: RandomBlock, n: int, told_apart: bool) -> list[Finding]:
     """`told_apart`: whether the residuals' part is looked at elsewhere, or there is none."""
     patterned = any(part.structure not in STRUCTURES for part in block.parts)
-    if block.n_levels == 1 and not patterned:
-        text = (
-            f"Factor {block.group!r} has one level ({block.levels[0]}): the variance between "
-            "levels can't be told from the fixed effects, and only a proper prior makes up for it. "
-            "Leave the term out, or give the level as a fixed effect."
-        )
-        return [Finding(text, LIKELIHOOD, (block.group,))]
     out = []
     for part in block.parts:
         k = len(part.columns)
@@ -134,17 +128,19 @@ def _levels(block: RandomBlock, n: int, told_apart: bool) -> list[Finding]:
 
 def _few_levels(block: RandomBlock, names: str, k: int) -> Finding:
     J, parameters = block.n_levels, k * (k + 1) // 2
-    lost = k > J
+    singular = k > J
     text = (
-        f"Term ({names} | {block.group}) has {parameters} variance parameters for {J} levels: "
+        f"Term ({names} | {block.group}) has {parameters} variance parameters for {J} "
+        f"level{'s' if J > 1 else ''}: "
         + (
-            f"the covariance of {k} effects can't be told from fewer levels than effects. "
-            if lost
+            f"the likelihood's estimate of the covariance of {k} effects is singular with fewer "
+            "levels than effects. "
+            if singular
             else "they are known very poorly, and the estimate may well be singular. "
         )
         + f"Take fewer coefficients, uncorrelated ones (|| {block.group}), or informative priors."
     )
-    return Finding(text, LIKELIHOOD if lost else frozenset(), (block.group,))
+    return Finding(text, groups=(block.group,))
 
 
 def _constant_slopes(block: RandomBlock, extent: Extent) -> list[Finding]:
@@ -168,41 +164,66 @@ def _constant_slopes(block: RandomBlock, extent: Extent) -> list[Finding]:
 
 
 def _constant_within(block: RandomBlock, column: Floats, tolerance: float) -> bool:
-    seen = np.empty(block.n_levels)
-    for rows in (slice(STRETCH), slice(None)):  # most that vary do so among the first rows
-        codes, values = block.codes[rows], column[rows]
-        seen[codes] = values
-        if np.any(np.abs(values - seen[codes]) > tolerance):
+    last = np.empty(block.n_levels)
+    last[block.codes] = column
+    n = len(column)
+    for start in range(0, n, STRETCH):  # one that varies mostly does so at once
+        rows = slice(start, start + STRETCH)
+        if np.any(np.abs(column[rows] - last[block.codes[rows]]) > tolerance):
             return False
-    low = np.full(block.n_levels, np.inf)
-    high = np.full(block.n_levels, -np.inf)
-    np.minimum.at(low, block.codes, column)
-    np.maximum.at(high, block.codes, column)
-    return bool(np.all(high - low <= tolerance))
+    return True
 
 
 def _inside_fixed(
     block: RandomBlock, extent: Extent, p: int, basis: Callable[[], Floats]
 ) -> list[Finding]:
-    """Coefficients whose columns of Z all lie in the column space of X."""
-    if p == 0 or block.n_levels == 1:
+    """Variances all of whose columns of Z lie in the column space of X.
+
+    A free or a diagonal covariance has a variance for each coefficient, any other structure one
+    for all of them.
+    """
+    if p == 0:
         return []
+    within = [
+        _is_inside(block, block.values[:, c], extent.size[c], basis)
+        if not _reaches_beyond(block, block.values[:, c], extent.size[c], p)
+        else False
+        for c in range(block.n_coefs)
+    ]
     out = []
-    for c, coef in enumerate(block.coefs):
-        column = block.values[:, c]
-        if _reaches_beyond(block, column, extent.size[c], p):
-            continue
-        total = float(column @ column)
-        sums = [np.bincount(block.codes, q * column, block.n_levels) for q in basis().T]
-        inside = sum(float(np.sum(s**2)) for s in sums)
-        if total > 0 and total - inside < 1e-9 * total:
-            text = (
-                f"The random {coef!r} by {block.group!r} lies inside the fixed effects: REML can't "
-                "tell its variance (ML is bounded and puts it at zero). Leave it out of one of the "
-                "two parts."
-            )
-            out.append(Finding(text, RESTRICTED, (block.group,)))
+    for part in block.parts:
+        inside = [block.coefs[c] for c in part.columns if within[c]]
+        if part.structure in ("us", "diag"):
+            out += [_said_inside(block, repr(coef)) for coef in inside]
+        elif len(inside) == len(part.columns):
+            out.append(_said_inside(block, ", ".join(map(repr, inside))))
     return out
+
+
+def _is_inside(
+    block: RandomBlock, column: Floats, size: float, basis: Callable[[], Floats]
+) -> bool:
+    column = column / size if size > 0 else column  # so that no unit under- or overflows
+    total = float(column @ column)
+    sums = [np.bincount(block.codes, q * column, block.n_levels) for q in basis().T]
+    inside = sum(float(np.sum(s**2)) for s in sums)
+    return total > 0 and total - inside < 1e-9 * total
+
+
+def _said_inside(block: RandomBlock, coefs: str) -> Finding:
+    if block.n_levels == 1:
+        text = (
+            f"Factor {block.group!r} has one level ({block.levels[0]}), and its random {coefs} "
+            "lies inside the fixed effects: its variance is not identified, and only a proper "
+            "prior makes up for it. Leave the term out."
+        )
+        return Finding(text, LIKELIHOOD, (block.group,))
+    text = (
+        f"The random {coefs} by {block.group!r} lies inside the fixed effects: REML can't "
+        "tell its variance (ML is bounded and puts it at zero). Leave it out of one of the "
+        "two parts."
+    )
+    return Finding(text, RESTRICTED, (block.group,))
 
 
 def _reaches_beyond(block: RandomBlock, column: Floats, size: float, p: int) -> bool:
@@ -210,17 +231,16 @@ def _reaches_beyond(block: RandomBlock, column: Floats, size: float, p: int) -> 
 
     They are orthogonal, so that a space of p dimensions holds no more of their squares than the
     p levels with the largest sums have; what the other levels have, in these or in fewer rows,
-    is outside. False says nothing.
+    is outside. If False, they may be so still.
     """
     if block.n_levels <= p:
         return False
-    step = max(1, len(column) // STRETCH)
-    inner = block.n_levels - p
-    for rows in (slice(None, None, step), slice(None)):
+    n, inner = len(column), block.n_levels - p
+    for rows in (sample(n, STRETCH), slice(None)):
         # relative to the largest, so that no unit makes the squares over- or underflow
         squares = (column[rows] / size) ** 2 if size > 0 else column[rows]
         sums = np.bincount(block.codes[rows], squares, block.n_levels)
-        if np.partition(sums, inner)[:inner].sum() > 1e-6 * len(column):
+        if np.partition(sums, inner)[:inner].sum() > 1e-6 * n:
             return True
     return False
 
@@ -231,19 +251,28 @@ def _orthonormal(X: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(u[:, s > 1e-7 * s[0]])
 
 
-def _same_partition(design: Design) -> list[Finding]:
-    """Two factors that cut the rows into the same groups and share a coefficient."""
+def _same_partition(design: Design, kin: Mapping[str, Precision]) -> list[Finding]:
+    """Two factors of unrelated levels that cut the rows into the same groups and share a
+    coefficient with a variance of its own."""
     out = []
-    for i, a in enumerate(design.blocks):
-        for b in design.blocks[i + 1 :]:
-            shared = [c for c in a.coefs if c in b.coefs]
+    plain = [b for b in design.blocks if b.group not in kin]
+    for i, a in enumerate(plain):
+        for b in plain[i + 1 :]:
+            own = _with_own_variance(b)
+            shared = [c for c in _with_own_variance(a) if c in own]
             if shared and a.n_levels == b.n_levels and _determines(a, b):
                 text = (
-                    f"Factors {a.group!r} and {b.group!r} cut the rows into the same groups: the "
-                    f"variances of {', '.join(shared)} are only known as a sum. Keep one of them."
+                    f"Factors {a.group!r} and {b.group!r} cut the rows into the same groups: only "
+                    f"the sum of their variances of {', '.join(shared)} is identified. Keep one "
+                    "of them."
                 )
                 out.append(Finding(text, LIKELIHOOD, (a.group, b.group)))
     return out
+
+
+def _with_own_variance(block: RandomBlock) -> list[str]:
+    own = [part for part in block.parts if part.structure in ("us", "diag")]
+    return [block.coefs[c] for part in own for c in part.columns]
 
 
 def _determines(a: RandomBlock, b: RandomBlock) -> bool:

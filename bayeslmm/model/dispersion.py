@@ -43,11 +43,10 @@ class Effects:
     def structure(self) -> Structure:
         return structure_of(self.part, tuple(self.block.coefs[c] for c in self.part.columns))
 
-    @cached_property
-    def values(self) -> Floats:
-        """The term's covariates from where and in what units its structure allows: a free
-        covariance is one about any origin."""
-        own = self.block.values[:, list(self.part.columns)]
+    def values(self, rows: Ints) -> Floats:
+        """The term's covariates at some rows, from an origin and in units that its structure
+        allows: a free covariance is one about any origin."""
+        own = self.block.values[rows][:, list(self.part.columns)]
         coefs = [self.block.coefs[c] for c in self.part.columns]
         if self.part.structure == "us" and "Intercept" in coefs and len(coefs) > 1:
             own = own - own.mean(axis=0)
@@ -67,7 +66,7 @@ class Effects:
 
     def times(self, at: Floats, rows: Ints, table: Floats) -> Floats:
         """Z G Z' at `rows` times a table, (len(rows), c), at one psi."""
-        values = self.values[rows]
+        values = self.values(rows)
         levels, codes = np.unique(self.block.codes[rows], return_inverse=True)
         root = self.structure.scales(at[None], values.shape[1]).cholesky[0]
         loaded = values @ root
@@ -192,16 +191,18 @@ class Dispersion:
     parts: tuple[Effects | Errors, ...]
     n: int
 
-    def classifications(self) -> list[Ints]:
-        """What cuts the rows: factors, groups of residuals, strata."""
-        out = []
+    def classifications(self) -> list[tuple[Ints, Effects | None]]:
+        """What groups the rows: factors with their effects, groups of residuals, strata."""
+        out: list[tuple[Ints, Effects | None]] = []
         for part in self.parts:
             if isinstance(part, Effects):
-                out.append(part.block.codes)
+                out.append((part.block.codes, part))
             elif part.residual is not None:
                 residual = part.residual
-                out += [residual.strata.codes] if residual.strata is not None else []
-                out += [residual.correlated.group] if residual.correlated is not None else []
+                if residual.strata is not None:
+                    out.append((residual.strata.codes, None))
+                if residual.correlated is not None:
+                    out.append((residual.correlated.group, None))
         return out
 
     def slopes(self, at: list[Floats], rows: Ints, table: Floats) -> tuple[Floats, list[int]]:

@@ -3,8 +3,8 @@
 Parameters are locally identified where dV/d theta_j are linearly independent (Rothenberg, 1971,
 Econometrica 39, 577-591), under REML where the same holds of K'VK, K'X = 0: there the information
 tr(P V_i P V_j) / 2 is not singular. Independent on some rows, they are so on all, so that a few
-rows acquit nearly every design; dependence is claimed from all rows only, and only if it holds at
-several values of the parameters.
+rows, chosen by counts, acquit nearly every design; dependence is claimed from all rows only, and
+only if it holds at several values of the parameters.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayeslmm.model.dispersion import Dispersion, Effects
-from bayeslmm.model.spans import Span, affordable, few
+from bayeslmm.model.rows import few, sample, within
+from bayeslmm.model.spans import Span, affordable
 from bayeslmm.model.types import Finding
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.intp]
-HEAD, LONG = 4_096, 20_000
 SINGULAR = 1e-6
 POINTS = 3
 EXACT = 64  # rows up to which whole matrices are compared; else their products with PROBES
@@ -40,20 +40,31 @@ def unidentified(V: Dispersion, X: Floats, used: Ints, *, restricted: bool) -> t
         Rows that are in the likelihood.
     restricted : bool
     """
-    classes = [c[used] for c in V.classifications()]
     n = len(used)
     if not any(len(part.start) for part in V.parts):
         return ()
-    for levels, per_level, head in ((8, 6, HEAD), (16, 12, LONG)):
+    for levels, each in ((9, 6), (18, 12)):
         if n <= EXACT:
             break
-        rows = used[few(classes, n, levels, per_level, head)]
+        rows = used[_few(V, used, levels, each, scored=levels > 9)]
         found = _dependent(V, X, rows, restricted=restricted, points=1)
         if found == ():
             return ()
     if not _possible(V, n):
         return ()
     return _dependent(V, X, used, restricted=restricted, points=POINTS) or ()
+
+
+def _few(V: Dispersion, used: Ints, levels: int, each: int, *, scored: bool) -> Ints:
+    """Some of the rows that are used, as `few` has them; `scored` to read the covariates too."""
+    codes: list[Ints] = []
+    scores: list[Floats | None] = []
+    for all_codes, effects in V.classifications():
+        own = all_codes if len(used) == V.n else all_codes[used]
+        codes.append(own)
+        covariates = effects.values(used) if scored and effects is not None else None
+        scores.append(None if covariates is None else within(own, covariates))
+    return few(codes, scores, levels, each) if codes else sample(len(used), levels * each)
 
 
 def _possible(V: Dispersion, n: int) -> bool:

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayeslmm.design import Design
+from bayeslmm.model.rows import sample
 
 Floats = NDArray[np.float64]
 STRETCH = 16_384
@@ -78,9 +79,9 @@ def median(values: Floats, around: float | None = None) -> float:
     n = len(values)
     if n < 5 * _SAMPLE:
         return float(np.median(_distances(values, around)))
-    sample = np.sort(_distances(values[:: n // _SAMPLE], around))
-    middle, reach = len(sample) // 2, int(2 * np.sqrt(len(sample)))
-    low, high = sample[middle - reach], sample[middle + reach]
+    drawn = np.sort(_distances(values[sample(n, _SAMPLE)], around))
+    middle, reach = len(drawn) // 2, int(2 * np.sqrt(len(drawn)))
+    low, high = drawn[middle - reach], drawn[middle + reach]
     below, between = 0, []
     for part in _stretches(n):
         here = _distances(values[part], around)

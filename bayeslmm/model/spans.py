@@ -1,4 +1,4 @@
-"""Whether a response lies in the span of columns, decided on few rows wherever those can tell.
+"""Whether a response lies in the span of columns, decided on few rows wherever they suffice.
 
 What is outside the span on some rows is outside on all of them, so that a few rows refuse at once
 what data that vary refuse; only a response that is inside needs every row. Columns that are zero
@@ -7,12 +7,13 @@ but for some rows (a subject's own line) cut the rows into components that are s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bayeslmm.linalg.components import components
+from bayeslmm.model.rows import sample
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.intp]
@@ -72,9 +73,10 @@ def inside(y: Floats, columns: Callable[[Ints], Floats], size: int) -> bool:
         How many columns there are.
     """
     n, take = len(y), FIRST if size > FIRST else 2 * size + 10
-    limit = TOLERANCE * float(np.abs(y).max(initial=0.0))
+    ends = np.array([np.argmin(y), np.argmax(y)], dtype=np.intp) if n else np.arange(0)
+    limit = TOLERANCE * float(np.abs(y[ends]).max(initial=0.0))
     while True:
-        rows = np.arange(min(n, take))
+        rows = np.union1d(sample(n, take), ends)
         here = columns(rows)
         if not affordable(here):
             return False
@@ -93,20 +95,6 @@ def indicators(codes: Ints, values: Floats) -> Floats:
     out = np.zeros((n, len(seen), k))
     out[np.arange(n), position] = values
     return out.reshape(n, -1)
-
-
-def few(codes: Sequence[Ints], n: int, levels: int, per_level: int, head: int) -> Ints:
-    """Some rows for each classification: of its fullest levels among the first `head` rows."""
-    chosen: list[Ints] = [np.arange(min(n, per_level))]
-    for one in codes:
-        part = one[: min(n, head)]
-        counts = np.bincount(part)
-        order = np.argsort(part, kind="stable")
-        ends = np.cumsum(counts)
-        for level in np.argsort(-counts, kind="stable")[:levels]:
-            own = order[ends[level] - counts[level] : ends[level]]
-            chosen.append(own[:: max(1, len(own) // per_level)][:per_level])
-    return np.unique(np.concatenate(chosen))
 
 
 def _basis(columns: Floats) -> Floats:

@@ -54,6 +54,8 @@ class Data:
 
     @property
     def y(self) -> Floats:
+        if len(self.rows) == len(self.all_y):
+            return self.all_y
         return np.asarray(self.all_y[self.rows])
 
     @property

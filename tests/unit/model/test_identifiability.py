@@ -51,7 +51,7 @@ NOT_TOLD = {
     "cs and free levels": ("y ~ 0 + g", "cs(t | g, hom=True)", REML, "once the fixed effects"),
     "random and free": ("y ~ 0 + g + g:t + (t | g)", None, REML, "lies inside the fixed"),
     "fewer levels than effects": (
-        "y ~ x + (x + d + t | two)", None, BOTH, "fewer levels than effects"
+        "y ~ x + (x + d + t | two)", None, set(), "fewer levels than effects"
     ),
     "fewer levels than parameters": (
         "y ~ x + (x | two)", None, set(), "3 variance parameters for 2 levels"
