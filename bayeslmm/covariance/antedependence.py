@@ -39,4 +39,6 @@ class Antedependence(Correlation):
         return np.asarray(self.matrix(values, places)[:, before, after])
 
     def guess(self, correlation: Floats, places: Places) -> Floats:
-        return np.clip(np.diag(correlation, 1), -1 + 1e-9, 1 - 1e-9)
+        own = np.diag(correlation, 1)
+        start = np.array([p.start for p in self.parameters(places)])
+        return np.clip(np.where(np.isfinite(own), own, start), -1 + 1e-9, 1 - 1e-9)

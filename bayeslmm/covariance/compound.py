@@ -35,6 +35,7 @@ class CompoundSymmetry(Correlation):
         k = len(places)
         if k < 2:
             return np.empty(0)
-        mean = (correlation.sum() - k) / (k * (k - 1))
+        known = correlation[np.tril(np.isfinite(correlation), -1)]
+        mean = known.mean() if known.size else self.parameters(places)[0].start
         least = -1.0 / (k - 1)
         return np.array([np.clip(mean, least + 1e-9, 1 - 1e-9)])

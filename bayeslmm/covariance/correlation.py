@@ -145,18 +145,23 @@ class Correlation:
         return unbounded(values, self.parameters(places))
 
     def guess(self, correlation: Floats, places: Places) -> Floats:
-        """Natural values, shape (d,), whose matrix is nearest to the given one, shape (k, k)."""
-        lower = np.tril_indices(len(places), -1)
+        """Natural values, shape (d,), whose matrix is nearest to the given one, shape (k, k).
+
+        NaN stands for a correlation that is not known; where none is, the answer is the start.
+        """
+        known = np.tril(np.isfinite(correlation), -1)
+        if not known.any():
+            return np.array([p.start for p in self.parameters(places)])
         start = self.free(self.near(correlation, places), places)
         least, most = _limits(self.parameters(places))
         least, most = np.maximum(least, start - FARTHEST), np.minimum(most, start + FARTHEST)
 
         def miss(z: Floats) -> Floats:
             values = self.constrain(np.clip(z, least, most)[None], places)[0]
-            return np.asarray((self.matrix(values, places)[0] - correlation)[lower])
+            return np.asarray((self.matrix(values, places)[0] - correlation)[known])
 
-        if not len(start) or not len(lower[0]):
-            return self.constrain(start[None], places)[0][0]
+        if not len(start):
+            return start
         z = np.clip(fitted(miss, start), least, most)
         return np.asarray(self.constrain(z[None], places)[0][0])
 

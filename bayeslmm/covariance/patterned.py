@@ -77,10 +77,19 @@ class Patterned(Structure):
 
     def psi(self, covariance: Floats) -> Floats:
         variance = np.diag(covariance)
-        sd = np.sqrt(variance)
-        values = self.pattern.guess(covariance / np.outer(sd, sd), self.places)
+        values = self.numbers(covariance)
         own = np.array([np.mean(variance)]) if self.homogeneous else variance
         return np.concatenate([0.5 * np.log(own), self.pattern.free(values, self.places)])
+
+    def numbers(self, covariance: Floats) -> Floats:
+        """Natural values of `parameters`, shape (d,), that are nearest to a covariance, (k, k).
+
+        A coefficient without variance correlates with nothing: only the others count, and where
+        there are none the numbers are those that a search begins with.
+        """
+        sd = np.sqrt(np.clip(np.diag(covariance), 0.0, None))
+        known = np.where(sd > 0, sd, np.nan)
+        return self.pattern.guess(covariance / np.outer(known, known), self.places)
 
     def psi_of(self, sd: Floats, values: Floats) -> Floats:
         """The psi, shape (S, n_parameters), of sds, (S, k), and natural values, (S, d)."""

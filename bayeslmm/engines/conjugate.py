@@ -16,6 +16,7 @@ import xarray as xr
 from numpy.typing import NDArray
 from scipy import special
 
+from bayeslmm.covariance import Patterned
 from bayeslmm.engines.base import Engine, few_threads
 from bayeslmm.engines.closed import estimate_at
 from bayeslmm.engines.given import given_variances
@@ -219,14 +220,14 @@ def _residual(model: Model, at: Variances) -> tuple[Floats, Floats]:
 
 
 def _patterns(model: Model, at: Variances) -> list[Floats]:
-    """Numbers of the patterns that are nearest to the given covariances, by block."""
+    """The patterns' numbers by block: the given ones, else those nearest to the covariances."""
+    if at.numbers is not None:
+        return list(at.numbers)
     out: list[list[float]] = [[] for _ in model.design.blocks]
     for term in model.terms:
-        if term.structure.parameters:
-            own = list(term.columns)
-            cov = at.covariances[term.block][0][np.ix_(own, own)]
-            psi = term.structure.psi(cov + 1e-12 * np.trace(cov) * np.eye(len(own)))
-            out[term.block] += term.structure.natural(psi[None], len(own))[0].tolist()
+        if isinstance(term.structure, Patterned):
+            own = np.ix_(term.columns, term.columns)
+            out[term.block] += term.structure.numbers(at.covariances[term.block][0][own]).tolist()
     return [np.array(values) for values in out]
 
 

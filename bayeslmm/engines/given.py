@@ -47,8 +47,9 @@ def given_variances(model: Model, given: Mapping[str, Any] | xr.DataTree) -> tup
             hint="Give sigma by stratum and sd_<group>",
         )
     known = _keys(model, names, relative)
+    from_fit = {g.par for g in names if g.pars} if isinstance(given, xr.DataTree) else set()
     for key in values:
-        if key not in known:
+        if key not in known and key not in from_fit:
             raise MethodError(
                 f"variances[{key!r}] stands for nothing here", hint=nearest(str(key), known)
             )
@@ -69,7 +70,10 @@ def given_variances(model: Model, given: Mapping[str, Any] | xr.DataTree) -> tup
         own = _numbers(values[RESIDUAL_PAR], count, RESIDUAL_PAR) if count else np.empty(0)
         model.residual.require_inside(own)
         delta = model.residual.delta(sigma[None], own[None])
-    return Variances(covariances, sigma[:1], delta), relative
+    numbers = None
+    if isinstance(given, xr.DataTree):
+        numbers = tuple(values.get(g.par, np.empty(0)) for g in names)
+    return Variances(covariances, sigma[:1], delta, numbers), relative
 
 
 def _keys(model: Model, names: tuple[GroupNames, ...], relative: bool) -> list[str]:
@@ -84,7 +88,7 @@ def _from_tree(model: Model, tree: xr.DataTree) -> Mapping[str, Floats]:
     wanted = [] if model.sigma_known else ["sigma"]
     wanted += [RESIDUAL_PAR] if residual_names(model).pars else []
     for g in group_names(model):
-        wanted += [g.sd, *([g.cor] if g.cor in source else [])]
+        wanted += [g.sd, *([g.cor] if g.cor in source else []), *([g.par] if g.pars else [])]
     if not all(name in source for name in wanted) or not _same_names(model, source):
         raise MethodError("The fit that was given for the variances is of another model")
     dims = [d for d in ("chain", "draw") if d in source.dims]

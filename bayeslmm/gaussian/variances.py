@@ -30,11 +30,15 @@ class Variances:
         Residual standard deviation (the first stratum's), 1 where it is known.
     delta : ndarray, shape (S, d), optional
         Coordinates of the residuals' structure, where they have one.
+    numbers : tuple of ndarray, each of shape (d,), optional
+        Natural values of every block's patterns, where they are known: a singular covariance
+        doesn't determine them.
     """
 
     covariances: tuple[Floats, ...]
     sigma: Floats
     delta: Floats | None = None
+    numbers: tuple[Floats, ...] | None = None
 
 
 def theta_slices(model: Model) -> list[slice]:
