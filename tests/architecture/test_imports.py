@@ -56,38 +56,46 @@ def test_import_loads_nothing_heavy(run_python, tmp_path):
     assert loaded.isdisjoint(HEAVY), loaded & HEAVY
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=lambda path: f"{path.parent.name}/{path.name}")
-def test_own_modules_are_imported_at_the_top(path):
-    tree = ast.parse(path.read_text(encoding="utf-8"))
+@pytest.fixture(scope="module")
+def trees() -> dict[Path, ast.Module]:
+    """Every source file, parsed once."""
+    return {path: ast.parse(path.read_text(encoding="utf-8")) for path in SOURCES}
+
+
+def test_own_modules_are_imported_at_the_top(trees):
     functions = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
-    late = {
-        node.lineno
+    late = [
+        f"{path}:{node.lineno}"
+        for path, tree in trees.items()
         for function in ast.walk(tree)
         if isinstance(function, functions)
         for node in own_imports(function)
-    }
-    assert not late, f"{path}: own modules imported inside functions, lines {sorted(late)}"
+    ]
+    assert not late, f"own modules imported inside functions: {late}"
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=lambda path: f"{path.parent.name}/{path.name}")
-def test_no_relative_imports(path):
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    relative = [n.lineno for n in ast.walk(tree) if isinstance(n, ast.ImportFrom) and n.level]
-    assert not relative, f"{path}: relative imports, lines {relative}"
+def test_no_relative_imports(trees):
+    relative = [
+        f"{path}:{node.lineno}"
+        for path, tree in trees.items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and node.level
+    ]
+    assert not relative, f"relative imports: {relative}"
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=lambda path: f"{path.parent.name}/{path.name}")
-def test_own_modules_are_not_imported_by_a_string(path):
-    if path.parent.name == "bayeslmm" and path.name == "__init__.py":
-        return  # the public names are looked up when they are first asked for
+def test_own_modules_are_not_imported_by_a_string(trees):
     by_string = [
-        node.lineno
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        f"{path}:{node.lineno}"
+        for path, tree in trees.items()
+        # the public names are looked up when they are first asked for
+        if not (path.parent.name == "bayeslmm" and path.name == "__init__.py")
+        for node in ast.walk(tree)
         if isinstance(node, ast.Call)
         and ast.unparse(node.func).split(".")[-1] in ("import_module", "__import__")
         and not is_foreign(node)
     ]
-    assert not by_string, f"{path}: own modules imported by a string, lines {by_string}"
+    assert not by_string, f"own modules imported by a string: {by_string}"
 
 
 def is_foreign(call: ast.Call) -> bool:
