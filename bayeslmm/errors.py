@@ -6,7 +6,9 @@ what is *allowed*, and what to *try*. `say` joins them, so that every room speak
 
 from __future__ import annotations
 
+import bisect
 import difflib
+import itertools
 import math
 import os
 import warnings
@@ -14,20 +16,23 @@ from collections.abc import Iterable
 from numbers import Integral, Real
 from pathlib import Path
 
+from bayeslmm.synonyms import elsewhere, plain
+
 _PACKAGE = f"{Path(__file__).parent}{os.sep}"
+LONGEST = 700  # characters of a part of a message
+_LONG_NAME, _COMPARED = 200, 5_000  # a name that is worth comparing, and with how many
 
 
 def say(what: str, *, got: object = None, allowed: object = None, hint: str | None = None) -> str:
-    """Join the parts of a message into one line of sentences."""
+    """Join the parts of a message into one line of sentences, each of bounded length."""
     parts = [what]
     if got is not None:
-        parts.append(f"Got: {got}")
+        parts.append(f"Got: {shorter(str(got))}")
     if allowed is not None:
-        allowed_text = allowed if isinstance(allowed, str) else ", ".join(map(str, _some(allowed)))
-        parts.append(f"Allowed: {allowed_text}")
+        parts.append(f"Allowed: {listed(allowed)}")
     if hint is not None:
         parts.append(hint)
-    return " ".join(map(_ended, parts))
+    return " ".join(_ended(shorter(part, LONGEST)) for part in parts)
 
 
 def _ended(text: str) -> str:
@@ -36,21 +41,59 @@ def _ended(text: str) -> str:
     return whole if whole.endswith(("?", "!")) else f"{whole}."
 
 
-def nearest(name: str, known: Iterable[str]) -> str:
-    """A sentence that offers the known name nearest to `name`, or lists what there is."""
-    names = [str(k) for k in known]
-    close = difflib.get_close_matches(str(name), names, n=1, cutoff=0.5)
-    if not close:
-        by_lower = {k.lower(): k for k in names}
-        close = [by_lower[name.lower()]] if name.lower() in by_lower else []
-    if close:
-        return f"Did you mean {close[0]!r}?"
-    return "There are: " + ", ".join(_some(names)) if names else "There are none"
+def shorter(text: str, most: int = 300) -> str:
+    """The text, its middle left out where it is longer than `most` characters."""
+    if len(text) <= most:
+        return text
+    end = most // 3
+    return f"{text[: most - end - 3]} … {text[-end:]}"
 
 
-def _some(values: object, most: int = 12) -> list[str]:
+def listed(values: object, most: int = 400) -> str:
+    """Values by commas, each once; those beyond `most` characters are counted."""
+    if isinstance(values, str):
+        return values
     items = [str(v) for v in values] if isinstance(values, Iterable) else [str(values)]
-    return items if len(items) <= most else [*items[:most], f"… ({len(items)} in all)"]
+    items = [shorter(item, 60) for item in dict.fromkeys(items)]
+    ends = list(itertools.accumulate(len(item) + 2 for item in items))
+    shown = max(1, bisect.bisect_right(ends, most + 2))
+    more = [] if shown >= len(items) else [f"… ({len(items)} in all)"]
+    return ", ".join([*items[:shown], *more])
+
+
+def nearest(name: str, known: Iterable[str], kind: str | None = None) -> str:
+    """A sentence that offers the known name for `name`, or lists what is available.
+
+    Parameters
+    ----------
+    name : str
+    known : iterable of str
+    kind : str, optional
+        A table of `bayeslmm.synonyms`, which is asked before the spelling is.
+    """
+    names = [str(k) for k in known]
+    close = suggestion(name, names, kind)
+    if close is not None:
+        return close
+    return f"Available: {listed(names)}" if names else "None are available"
+
+
+def suggestion(name: str, known: Iterable[str], kind: str | None = None) -> str | None:
+    """A sentence that offers the known name for `name`; None where none is near."""
+    name, names = str(name), [str(k) for k in known]
+    if len(name) > _LONG_NAME:
+        return None
+    by_plain = {plain(k): k for k in reversed(names)}
+    if plain(name) and plain(name) in by_plain:
+        return f"Did you mean {by_plain[plain(name)]!r}?"
+    if kind is not None:
+        meant = elsewhere(name, kind)
+        if meant in names:
+            return f"Did you mean {meant!r}?"
+        if meant is not None:
+            return meant if " " in meant else None
+    close = difflib.get_close_matches(name, names[:_COMPARED], n=1, cutoff=0.5)
+    return f"Did you mean {close[0]!r}?" if close else None
 
 
 class BayeslmmError(Exception):
@@ -142,5 +185,6 @@ class ConvergenceWarning(BayeslmmWarning):
 
 def warn(text: str, category: type[BayeslmmWarning] = BayeslmmWarning) -> str:
     """Warn at the user's line, the first outside this package; hand the text back to be noted."""
+    text = shorter(text, 2 * LONGEST)
     warnings.warn(text, category, skip_file_prefixes=(_PACKAGE,))
     return text

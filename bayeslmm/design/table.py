@@ -12,7 +12,7 @@ import pandas as pd
 from narwhals import dependencies
 from numpy.typing import NDArray
 
-from bayeslmm.errors import ColumnError, DataError, FormulaError, nearest
+from bayeslmm.errors import ColumnError, DataError, FormulaError, nearest, shorter
 
 _TABLES = "a pandas or polars DataFrame, a pyarrow Table, or a dict of columns"
 
@@ -182,7 +182,11 @@ def _no_column(name: str, columns: Sequence[str]) -> DataError | FormulaError:
     head = name.split(".")[0]
     if head != name and head in columns:
         return FormulaError(
-            f"{name!r} is not a column, and attributes of {head!r} can't be used in a formula",
+            f"{shorter(name, 80)!r} is not a column, and attributes of {head!r} can't be used in a "
+            "formula",
             hint="Put the values in a column of the table",
         )
-    return ColumnError(f"There is no column {name!r} in the table", hint=nearest(name, columns))
+    return ColumnError(
+        f"There is no column {shorter(name, 80)!r} in the table",
+        hint=nearest(name, columns, "column"),
+    )

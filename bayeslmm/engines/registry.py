@@ -39,7 +39,7 @@ def choose(model: Model, method: str) -> tuple[Engine, list[str]]:
     if method == "auto":
         return _first_willing(model)
     if not isinstance(method, str) or method not in ENGINES:
-        hint = nearest(str(method), [*ENGINES, "auto"])
+        hint = nearest(str(method), [*ENGINES, "auto"], "method")
         raise MethodError(f"Unknown method {method!r}", hint=hint)
     reason = ENGINES[method].refuse(model)
     if reason is not None:

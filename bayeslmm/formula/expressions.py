@@ -22,13 +22,14 @@ from bayeslmm.formula.syntax import (
     columns_in,
     show,
 )
+from bayeslmm.synonyms import elsewhere
 
 
 def read_expression(reader: Reader, power: int = 0, used: list[int] | None = None) -> Node:
     """Read operators that bind more tightly than `power`, and what they join.
 
-    `used` counts the operators of one expression: the tree is as deep as they are many, and
-    everything that walks it later has to get to the bottom.
+    `used` counts the operators and functions of one factor: the tree is as deep as they are many,
+    and everything that walks it later has to get to the bottom.
     """
     counter = [0] if used is None else used
     left = _read_operand(reader, counter)
@@ -53,8 +54,9 @@ def read_expression(reader: Reader, power: int = 0, used: list[int] | None = Non
         left = Binary(token.text, left, read_expression(reader, strength, counter))
 
 
-def read_call(reader: Reader) -> Call:
+def read_call(reader: Reader, used: list[int] | None = None) -> Call:
     """Read a function of the whitelist: its argument, then its settings."""
+    counter = [0] if used is None else used
     name, opening = reader.take(), reader.token
     signature = FUNCTIONS.get(name.text)
     if signature is None:
@@ -64,7 +66,8 @@ def read_call(reader: Reader) -> Call:
         if reader.token.is_op(")"):
             raise reader.source.error(opening.at, f"{name.text}() is empty", hint="Name a column")
         start = reader.token
-        argument = read_expression(reader)
+        _count(reader, counter)
+        argument = read_expression(reader, 0, counter)
         _check_argument(reader, name.text, signature, argument, start)
         options = read_options(reader, name.text, signature.options)
         reader.close(opening)
@@ -86,7 +89,7 @@ def _read_operand(reader: Reader, counter: list[int]) -> Node:
             reader.close(token)
         return inner
     if token.kind == "name" and reader.following.is_op("("):
-        call = read_call(reader)
+        call = read_call(reader, counter)
         if FUNCTIONS[call.function].whole_factor:
             raise reader.source.error(
                 token.at,
@@ -116,7 +119,11 @@ def read_column(reader: Reader) -> Column:
     if token.kind == "quoted":
         return Column(token.text[1:-1], token.at)
     if token.text == "lambda":
-        raise reader.source.error(token.at, "Python code can't be used in a formula")
+        raise reader.source.error(
+            token.at,
+            "Python code can't be used in a formula",
+            hint="If there is a column of that name, write it between backticks: `lambda`",
+        )
     if token.text in CONSTANTS:
         raise reader.source.error(
             token.at,
@@ -136,7 +143,7 @@ def _count(reader: Reader, counter: list[int]) -> None:
         raise reader.source.error(
             reader.token.at,
             "The expression is too long",
-            allowed=f"{MAX_OPERATORS} operators",
+            allowed=f"{MAX_OPERATORS} operators and functions at most",
             hint="Put the values in a column of the table",
         )
 
@@ -156,9 +163,9 @@ def _refuse(reader: Reader, token: Token) -> None:
     if token.is_op("|", "||"):
         raise reader.source.error(
             token.at,
-            f"{token.text!r} can't stand here",
-            hint="A random term is (x | g) on the right of ~; totals are given as trials=, "
-            "known standard errors as known_sd=",
+            f"{token.text!r} is not available here",
+            hint=elsewhere(reader.following.text, "function")
+            or "A random term is (x | g) on the right of ~",
         )
 
 

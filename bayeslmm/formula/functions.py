@@ -105,21 +105,3 @@ STRUCTURES: dict[str, dict[str, Kind]] = {
 # Those whose coefficients are ordered occasions, and points in time or space.
 ORDERED = ("ar1", "arma", "toep", "ante")
 POINTS = ("car1", "exp", "gau", "matern")
-
-# What people write who come from elsewhere, and what to write here.
-ELSEWHERE: dict[str, str] = {
-    "cbind": "For counts out of totals, name the count on the left and give trials=",
-    "factor": "Write C(x)",
-    "as.factor": "Write C(x)",
-    "ns": "A natural cubic spline is cr(x, df=4)",
-    "s": "Smooths are written cr(x, df=4) or bs(x, df=4)",
-    "Q": "Write the column's name between backticks",
-    "np.log": "Write log(x)",
-    "np.exp": "Write exp(x)",
-    "np.sqrt": "Write sqrt(x)",
-    "standardize": "Write scale(x)",
-    "se": "Known standard errors are given as known_sd=",
-    "weights": "Weights are given as weights=",
-    "c": "A list of numbers is written [1, 2], and only as a setting such as knots=[1, 2]",
-    "lag": "Make the lagged column in the table first",
-}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from bayeslmm.errors import FormulaError, shorter
 from bayeslmm.formula import algebra
 from bayeslmm.formula.algebra import TermSet
 from bayeslmm.formula.expressions import read_call, read_column, read_expression
@@ -16,6 +17,8 @@ from bayeslmm.formula.terms import RandomTerm
 
 Factors = tuple[str, ...]
 MAX_COMBINED = 8
+MAX_RANDOM = 200
+KNOWN_COVARIANCE = "A known covariance of levels is given as relationship={'g': matrix}"
 
 
 def read_terms(reader: Reader) -> TermSet:
@@ -27,8 +30,17 @@ def read_terms(reader: Reader) -> TermSet:
         item = _read_product(reader)
         join = algebra.minus if removed else algebra.plus
         total = join(total, item, reader.source, start.at)
+        _check_count(reader, total, start)
         if not reader.token.is_op("+", "-"):
             return total
+
+
+def _check_count(reader: Reader, total: TermSet, start: Token) -> None:
+    for what, items in (("random terms", total.random), ("offsets", total.offsets)):
+        if len(items) > MAX_RANDOM:
+            raise reader.source.error(
+                start.at, f"The formula has too many {what}", allowed=f"{MAX_RANDOM} at most"
+            )
 
 
 def _read_signs(reader: Reader) -> bool:
@@ -136,6 +148,12 @@ def _read_parenthesis(reader: Reader, structure: Token | None = None) -> TermSet
             return inside
         groups = read_groups(reader)
         options: tuple[Option, ...] = ()
+        if structure is None and reader.token.is_op(","):
+            raise reader.source.error(
+                reader.token.at,
+                "A random term without a structure takes no settings",
+                hint=f"{KNOWN_COVARIANCE}; a structure is written cs(x | g, hom=True)",
+            )
         if structure is not None:
             options = read_options(reader, structure.text, STRUCTURES[structure.text])
         reader.close(opening)
@@ -175,6 +193,8 @@ def read_groups(reader: Reader) -> list[Factors]:
         parent = _join(*groups)
         _check_size(reader, parent, op)
         groups = [*groups, *(_join(parent, inner) for inner in _read_crossing(reader))]
+        if len(groups) > MAX_COMBINED:
+            raise _too_many(reader, op)
     token = reader.token
     if token.is_op("+", "*"):
         raise reader.source.error(
@@ -217,8 +237,10 @@ def _read_group(reader: Reader) -> list[Factors]:
     if token.kind == "name" and reader.following.is_op("("):
         raise error(
             token.at,
-            f"The grouping factor can't be a function, {token.text}()",
-            hint="Make the column in the table first, and name it here",
+            f"The grouping factor can't be a function, {shorter(token.text, 60)}()",
+            hint=KNOWN_COVARIANCE
+            if token.text == "gr"
+            else "Make the column in the table first, and name it here",
         )
     if token.is_op(")") or token.kind == "end":
         raise error(token.at, "No grouping factor stands on the right of the bar")
@@ -229,9 +251,13 @@ def _read_group(reader: Reader) -> list[Factors]:
 
 def _check_size(reader: Reader, factors: Factors, op: Token) -> None:
     if len(factors) > MAX_COMBINED:
-        raise reader.source.error(
-            op.at, "Too many columns make up a grouping factor", allowed=f"{MAX_COMBINED} at most"
-        )
+        raise _too_many(reader, op)
+
+
+def _too_many(reader: Reader, op: Token) -> FormulaError:
+    return reader.source.error(
+        op.at, "Too many columns make up a grouping factor", allowed=f"{MAX_COMBINED} at most"
+    )
 
 
 def _join(*groups: Factors) -> Factors:

@@ -6,10 +6,11 @@ import keyword
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from bayeslmm.errors import FormulaError, nearest
-from bayeslmm.formula.functions import ELSEWHERE, FUNCTIONS, STRUCTURES
+from bayeslmm.errors import FormulaError, nearest, shorter
+from bayeslmm.formula.functions import FUNCTIONS, STRUCTURES
 from bayeslmm.formula.lexer import Token, tokens_of
 from bayeslmm.formula.source import Source
+from bayeslmm.synonyms import elsewhere
 
 MAX_DEPTH = 40
 MAX_OPERATORS = 100
@@ -45,6 +46,10 @@ class Reader:
     def take_op(self, *ops: str) -> Token | None:
         """Step over the next token if it is one of `ops`."""
         return self.take() if self.token.is_op(*ops) else None
+
+    def first_inside(self) -> Token:
+        """The first token inside the parentheses that open after the next token."""
+        return self._tokens[min(self._at + 2, len(self._tokens) - 1)]
 
     def has_op(self, op: str) -> bool:
         """Whether `op` stands anywhere in the text."""
@@ -131,12 +136,17 @@ class Reader:
 
     def unknown_function(self, name: Token) -> FormulaError:
         """The error for a function that a formula can't use."""
-        known = (*FUNCTIONS, "offset", *STRUCTURES)
-        offered = nearest(name.text, known)
-        close = offered.startswith("Did you mean")
+        known = list(dict.fromkeys([*FUNCTIONS, "offset", *STRUCTURES]))
+        module, _, last = name.text.rpartition(".")
+        if module in ("np", "numpy", "math") and last in FUNCTIONS:
+            hint = f"Write {last}(x)"
+        else:
+            hint = elsewhere(name.text, "function") or nearest(name.text, known, "structure")
+            column = self.first_inside()
+            if hint.startswith("Write") and column.kind in ("name", "quoted"):
+                hint = hint.replace("(x", f"({shorter(column.text, 60)}")
         return self.source.error(
             name.at,
-            f"The function {name.text}() can't be used in a formula",
-            allowed=None if close else ", ".join(known),
-            hint=ELSEWHERE.get(name.text) or (offered if close else None),
+            f"The function {shorter(name.text, 60)}() is not available in a formula",
+            hint=hint,
         )

@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
-from bayeslmm.errors import ModelError, nearest
+from bayeslmm.errors import ModelError, nearest, shorter
 from bayeslmm.formula.expressions import read_column
 from bayeslmm.formula.functions import STRUCTURES, Kind
 from bayeslmm.formula.grammar import read_groups
 from bayeslmm.formula.reader import Reader
 from bayeslmm.formula.settings import read_options
 from bayeslmm.formula.syntax import Option, quoted, show_option
+from bayeslmm.synonyms import elsewhere
 
 _VARIANCES: dict[str, dict[str, Kind]] = {"varpower": {}, "varexp": {}}
 RESIDUALS = {name: known for name, known in STRUCTURES.items() if name != "id"}
@@ -79,9 +80,10 @@ def _read_term(reader: Reader) -> ResidualTerm:
         raise reader.unexpected("a structure")
     if name.text not in RESIDUALS:
         raise ModelError(
-            f"{name.text}() is no structure of residuals",
-            allowed=", ".join(RESIDUALS),
-            hint=nearest(name.text, RESIDUALS),
+            f"Unknown residual structure {shorter(name.text, 60)}()",
+            hint=elsewhere("fitted", "column")
+            if reader.first_inside().text == "fitted"
+            else nearest(name.text, RESIDUALS, "residual"),
         )
     reader.take()
     opening = reader.take()
@@ -94,9 +96,10 @@ def _read_term(reader: Reader) -> ResidualTerm:
         reader.close(opening)
     if len(groups) != 1:
         raise ModelError(
-            "Residuals are grouped by one factor", got="/".join(map(":".join, groups)),
+            "Residuals are grouped by one factor",
+            got="/".join(map(":".join, groups)),
             hint="Write the innermost one as a:b",
-        )  # fmt: skip
+        )
     named = tuple(replace(option, positional=False) for option in options)
     return ResidualTerm(name.text, columns, groups[0], named)
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from bayeslmm.errors import FormulaError, nearest
-from bayeslmm.formula.functions import CONTRASTS, KINDS, Kind
+from bayeslmm.errors import FormulaError, nearest, shorter
+from bayeslmm.formula.functions import CONTRASTS, KINDS, STRUCTURES, Kind
 from bayeslmm.formula.lexer import Token
 from bayeslmm.formula.reader import Reader
 from bayeslmm.formula.syntax import CONSTANTS, Contrast, Literal, Option
@@ -32,12 +32,21 @@ def _read_option(
         if name not in known:
             raise reader.source.error(
                 start.at,
-                f"{owner}() has no setting {name!r}",
-                hint=nearest(name, known),
+                f"{owner}() has no setting {shorter(name, 60)!r}",
+                hint=elsewhere_named(owner, name) or nearest(name, known),
             )
     if any(option.name == name for option in before):
         raise reader.source.error(start.at, f"{name!r} is given twice to {owner}()")
     return Option(name, _read_literal(reader, owner, name, known[name]), positional)
+
+
+def elsewhere_named(owner: str, name: str) -> str | None:
+    """What to write for a setting of the same function in R."""
+    if name in ("ref", "levels", "base") and owner == "C":
+        return "Write C(x, contr.treatment('base level'))"
+    if name in ("cov", "by") and owner in STRUCTURES:
+        return "A known covariance of levels is given as relationship={'g': matrix}"
+    return None
 
 
 def _positional_name(
@@ -115,8 +124,7 @@ def _read_contrast(reader: Reader) -> Contrast | None:
     if kind not in CONTRASTS or not token.text.startswith("contr."):
         raise reader.source.error(
             token.at,
-            f"There is no contrast {token.text!r}",
-            allowed=KINDS["contrast"],
+            f"Unknown contrast {shorter(token.text, 60)!r}",
             hint=nearest(f"contr.{kind.lower()}", [f"contr.{known}" for known in CONTRASTS]),
         )
     opening = reader.take_op("(")

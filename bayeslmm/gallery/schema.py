@@ -129,9 +129,7 @@ def fields(
     table = _table(value, place)
     for key in table:
         if key not in readers:
-            raise place.error(
-                f"there is no key {key!r} here", allowed=readers, hint=nearest(key, readers)
-            )
+            raise place.error(f"there is no key {key!r} here", hint=nearest(key, readers))
     for key in required:
         if key not in table:
             raise place.error(f"the key {key!r} is missing", got=list(table) or "an empty table")

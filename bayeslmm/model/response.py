@@ -14,6 +14,7 @@ from bayeslmm.errors import DataError, ModelError, nearest
 from bayeslmm.families import FAMILIES, LINKS, Auxiliary, Family, Link, Response
 from bayeslmm.model.scales import extent, median
 from bayeslmm.model.types import Specification
+from bayeslmm.synonyms import elsewhere
 
 Floats = NDArray[np.float64]
 WIDE = 2.5  # sds of the predictor, or units of a link's scale
@@ -39,12 +40,14 @@ def family_of(spec: Specification) -> tuple[Family, Link]:
     """
     if not isinstance(spec.family, str) or spec.family not in FAMILIES:
         raise ModelError(
-            f"Unknown family {spec.family!r}", hint=nearest(str(spec.family), FAMILIES)
+            f"Unknown family {spec.family!r}", hint=nearest(str(spec.family), FAMILIES, "family")
         )
     family = FAMILIES[spec.family]
     if spec.link is not None and spec.link not in family.links:
         raise ModelError(
-            f"Family {family.name!r} has no link {spec.link!r}", allowed=", ".join(family.links)
+            f"Family {family.name!r} has no link {spec.link!r}",
+            allowed=family.links,
+            hint=_link_elsewhere(str(spec.link), family),
         )
     names = [a.name for a in family.auxiliaries if not a.ordered]
     for name in spec.dpar:
@@ -52,6 +55,11 @@ def family_of(spec: Specification) -> tuple[Family, Link]:
             allowed = ", ".join(names) or "none"
             raise ModelError(f"Family {family.name!r} has no parameter {name!r}", allowed=allowed)
     return family, LINKS[spec.link or family.links[0]]
+
+
+def _link_elsewhere(name: str, family: Family) -> str | None:
+    found = elsewhere(name, "link")
+    return f"Did you mean {found!r}?" if found in family.links else None
 
 
 def check_inputs(family: Family, link: Link, given: Mapping[str, Any], dpar: object) -> None:

@@ -119,9 +119,7 @@ def _given(model: Model, extras: Extras | None) -> dict[str, str | ArrayLike]:
     given = {key: value for key, value in (extras or {}).items() if value is not None}
     for key in given:
         if key not in EXTRAS:
-            raise MethodError(
-                f"Unknown extra {key!r}", allowed=EXTRAS, hint=nearest(str(key), EXTRAS)
-            )
+            raise MethodError(f"Unknown extra {key!r}", hint=nearest(str(key), EXTRAS))
     if "trials" in given and not model.family.takes_trials:
         raise MethodError(f"trials can't be used: family {model.family.name!r} takes none")
     wrong = "weights" if model.sigma_known else "known_sd"

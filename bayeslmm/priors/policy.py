@@ -9,15 +9,17 @@ variance. Joint densities stand for what they cover: under ``beta`` for all slop
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bayeslmm.errors import PriorError, nearest
+from bayeslmm.errors import PriorError, nearest, shorter
 from bayeslmm.priors.base import Prior, tidy
 from bayeslmm.priors.flat import Flat
+from bayeslmm.priors.half_cauchy import HalfCauchy
+from bayeslmm.priors.half_normal import HalfNormal
 from bayeslmm.priors.half_student_t import HalfStudentT
 from bayeslmm.priors.joint import JointPrior
 from bayeslmm.priors.lkj import LKJ
@@ -306,6 +308,7 @@ def _supported(prior: Prior, key: str, lower: float, upper: float = np.inf) -> P
             got=str(prior),
             allowed="half_normal, half_student_t, half_cauchy, exponential, gamma, inverse_gamma, "
             "lognormal, uniform, flat",
+            hint=_half_of(prior),
         )
     if np.isneginf(lower) and prior.support in ("positive", "correlation"):
         raise PriorError(
@@ -314,6 +317,18 @@ def _supported(prior: Prior, key: str, lower: float, upper: float = np.inf) -> P
             allowed="normal, student_t, cauchy, uniform, flat",
         )
     return prior
+
+
+_HALVES = {"normal": HalfNormal, "student_t": HalfStudentT, "cauchy": HalfCauchy}
+
+
+def _half_of(prior: Prior) -> str | None:
+    """The half of a symmetric density about 0: what brms makes of it for a positive number."""
+    half = _HALVES.get(prior.name)
+    if half is None or getattr(prior, "mu", None) != 0:
+        return None
+    values = {field.name: getattr(prior, field.name) for field in fields(half)}
+    return f"Write {half(**values)}"
 
 
 def _refuse_unused(
@@ -338,5 +353,21 @@ def _refuse_unused(
         names = [c for c in slots.coefs if c == "Intercept"] + [f"sd_{g}" for g in slots.random]
         known = list(dict.fromkeys([*out, *sorted(general), *names]))
         raise PriorError(
-            f"Prior {key!r} stands for nothing in this model", hint=nearest(key, known)
+            f"This model has no parameter {shorter(key, 80)!r}",
+            hint=_key_elsewhere(key, known) or nearest(key, known, "prior key"),
         )
+
+
+def _key_elsewhere(key: str, known: Sequence[str]) -> str | None:
+    """The key here of a coefficient or a term as Bambi (``x``, ``x|g``) and brms (``b_x``,
+    ``sd_g__x``) name them."""
+    coef, bar, group = (part.strip() for part in key.partition("|"))
+    where, _, inside = key.partition("__")
+    candidates = [
+        f"sd_{group}[{'Intercept' if coef == '1' else coef}]" if bar else f"beta[{key}]",
+        f"beta[{key.removeprefix('b_').removeprefix('beta_')}]",
+        f"{where}[{inside}]",
+        f"sd_{key}",
+    ]
+    found = next((name for name in candidates if name in known), None)
+    return None if found is None else f"Did you mean {found!r}?"

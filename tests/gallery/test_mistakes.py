@@ -20,8 +20,8 @@ def with_column(rest: str, name: str = "g") -> str:
 NAMES = {
     "near": ("sleepstduy", "Did you mean 'sleepstudy'?"),
     "capital": ("Orthodont", "Did you mean 'orthodont'?"),
-    "far": ("zzz", "There are: "),
-    "empty": ("", "There are: "),
+    "far": ("zzz", "Available: "),
+    "empty": ("", "Available: "),
 }
 
 
