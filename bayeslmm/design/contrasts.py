@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from bayeslmm.design.levels import label
 from bayeslmm.design.types import Floats
-from bayeslmm.errors import DataError, FormulaError, nearest
+from bayeslmm.errors import DataError, FormulaError, nearest, shorter
 from bayeslmm.formula.syntax import Contrast
 
 _KINDS = {
@@ -63,24 +63,37 @@ def contrasts(levels: NDArray[Any], contrast: Contrast, column: str) -> Coding:
     """
     if len(levels) < 2:
         raise DataError(
-            f"The column {column!r} has one level only, {label(levels[0])!r}; its effect can't "
-            "be told from the intercept",
+            f"The column {column!r} has one level only, {shorter(label(levels[0]), 80)!r}: its "
+            "effect is not identified beside the intercept",
             hint="Leave it out",
         )
     options = {option.name: option.value for option in contrast.options}
     known = [level.item() if isinstance(level, np.generic) else level for level in levels]
     if "base" in options:
         options["base"] = _base(known, options["base"], column)
-    try:
-        coding = _KINDS[contrast.kind](**options)
-        matrix = coding.get_coding_matrix(known, reduced_rank=True)
-        names = coding.get_coding_column_names(known, reduced_rank=True)
-    except ValueError as error:
+    scores = options.get("scores")
+    if isinstance(scores, tuple) and not len(set(scores)) == len(scores) == len(known):
         raise FormulaError(
-            f"contr.{contrast.kind} doesn't fit {column!r} with {len(levels)} levels",
-            got=str(error),
-        ) from error
-    return Coding(np.asarray(matrix, dtype=np.float64), tuple(map(label, names)))
+            f"contr.poly of {column!r} takes a score for each of its {len(known)} levels, all "
+            "different",
+            got=shorter(", ".join(f"{score:g}" for score in scores), 100),
+        )
+    try:
+        with np.errstate(all="ignore"):
+            coding = _KINDS[contrast.kind](**options)
+            matrix = np.asarray(coding.get_coding_matrix(known, reduced_rank=True), dtype=float)
+        names = coding.get_coding_column_names(known, reduced_rank=True)
+    except (ValueError, np.linalg.LinAlgError) as error:
+        raise _unfit(contrast, column, len(levels), str(error)) from error
+    if not np.isfinite(matrix).all():
+        raise _unfit(contrast, column, len(levels), "coefficients that are not finite")
+    return Coding(matrix, tuple(map(label, names)))
+
+
+def _unfit(contrast: Contrast, column: str, count: int, got: str) -> FormulaError:
+    return FormulaError(
+        f"contr.{contrast.kind} can't be made for {column!r} with {count} levels", got=got
+    )
 
 
 def _base(levels: list[Any], base: Any, column: str) -> Any:
@@ -89,6 +102,6 @@ def _base(levels: list[Any], base: Any, column: str) -> Any:
         if level == base or label(level) == label(base):
             return level
     raise FormulaError(
-        f"{label(base)!r} is not a level of {column!r}",
+        f"{shorter(label(base), 80)!r} is not a level of {column!r}",
         hint=nearest(label(base), map(label, levels)),
     )

@@ -26,7 +26,9 @@ _REFUSED = -2
 def label(level: object) -> str:
     """A level as text; a whole float without its point."""
     plain = level.item() if isinstance(level, np.generic) else level
-    return str(int(plain)) if isinstance(plain, float) and plain.is_integer() else str(plain)
+    if isinstance(plain, float) and plain.is_integer() and abs(plain) < _EXACT:
+        return str(int(plain))
+    return str(plain)
 
 
 def codes_of(column: Normal, levels: NDArray[Any]) -> NDArray[np.intp]:

@@ -16,8 +16,20 @@ from formulaic.transforms import basis_spline, natural_cubic_spline, poly, scale
 from bayeslmm.design.columns import first_row, numbers
 from bayeslmm.design.normal import Columns
 from bayeslmm.design.types import Floats
-from bayeslmm.errors import BayeslmmError, DataError, DataWarning, FormulaError, warn
+from bayeslmm.errors import (
+    BayeslmmError,
+    DataError,
+    DataWarning,
+    FormulaError,
+    listed,
+    shorter,
+    warn,
+)
 from bayeslmm.formula.syntax import Binary, Call, Column, Node, Number, Unary, show
+
+_DEGREE = 20  # of a B-spline
+_COLUMNS, _FEW_COLUMNS = 1_000, 50  # columns of one function, and those that always have room
+_NUMBERS = 50_000_000  # numbers that they may be
 
 State = dict[str, Any]
 States = MutableMapping[str, State]
@@ -79,7 +91,7 @@ def evaluate(node: Node, columns: Columns, states: States) -> Floats:
     bad = ~np.isfinite(values if values.ndim == 1 else values.sum(axis=1))
     if bad.any():
         raise DataError(
-            f"{show(node)} isn't finite in {bad.sum()} of {len(bad)} rows, "
+            f"{shorter(show(node), 100)} isn't finite in {bad.sum()} of {len(bad)} rows, "
             f"the first is row {first_row(columns.index, bad)}",
             hint=_why_not_finite(node),
         )
@@ -121,7 +133,9 @@ def _transform(call: Call, columns: Columns, states: States) -> Floats:
     except BayeslmmError:
         raise
     except (ValueError, np.linalg.LinAlgError) as error:
-        raise FormulaError(f"{key} can't be made from these data", got=str(error)) from error
+        raise FormulaError(
+            f"{shorter(key, 100)} can't be made from these data", got=str(error)
+        ) from error
     if learning:
         states[key] = state
     return values
@@ -144,18 +158,75 @@ def _scale(x: Floats, options: dict[str, Any], state: State) -> Floats:
 
 def _poly(x: Floats, options: dict[str, Any], state: State) -> Floats:
     degree = options.get("degree", 1)
-    distinct = len(np.unique(x))
-    if not state and not 1 <= degree < distinct:
-        raise DataError(
-            f"poly() of degree {degree} can't be made from {distinct} distinct values",
-            allowed=f"a degree from 1 to {distinct - 1}",
-        )
+    if not state:
+        _within("poly", "degree", degree, x, 1, -1)
     # raw powers keep no state of their own; this marks them as learnt
     state.setdefault("degree", degree)
     return np.asarray(poly(x, _state=state, **options))
 
 
+def _within(
+    function: str, setting: str, value: float, x: Floats, least: int, beyond: int = 0
+) -> None:
+    """Refuse more columns than the data can tell apart, or than there is room for.
+
+    Parameters
+    ----------
+    function, setting : str
+    value : int
+        Of the setting.
+    x : ndarray, shape (n,)
+    least : int
+        Smallest value.
+    beyond : int
+        How far the largest lies beyond the number of distinct values.
+    """
+    distinct = len(np.unique(x))
+    room = max(_FEW_COLUMNS, _NUMBERS // len(x))
+    most = min(distinct + beyond, _COLUMNS, room)
+    if not least <= value <= most:
+        raise DataError(
+            f"{setting} of {function}() is out of range for {distinct} distinct values in "
+            f"{len(x)} rows",
+            got=f"{value:g}",
+            allowed=f"{least} to {most}" if most >= least else "none: the column varies too little",
+        )
+
+
+def _check_spline(function: str, x: Floats, options: Mapping[str, Any]) -> None:
+    if not options.get("degree", 3) <= _DEGREE:
+        raise DataError(
+            f"degree of {function}() is too large",
+            got=f"{options['degree']:g}",
+            allowed=f"0 to {_DEGREE}",
+        )
+    if "degree" in options:
+        _within(function, "degree", options["degree"], x, 0, -1)
+    if "df" in options:
+        _within(function, "df", options["df"], x, 1)
+    lower, upper = (
+        options.get("lower_bound", float(x.min())),
+        options.get("upper_bound", float(x.max())),
+    )
+    if not lower < upper:
+        raise DataError(
+            f"The boundary knots of {function}() are not in order", got=f"{lower:g} and {upper:g}"
+        )
+    knots = options.get("knots")
+    if knots is None:
+        return
+    _within(function, "The number of knots", len(knots), x, 0 if function == "bs" else 1)
+    if not all(lower <= knot <= upper for knot in knots):
+        raise DataError(
+            f"The knots of {function}() lie outside its boundary knots",
+            got=listed(f"{knot:g}" for knot in knots),
+            allowed=f"{lower:g} to {upper:g}",
+        )
+
+
 def _bs(x: Floats, options: dict[str, Any], state: State) -> Floats:
+    if not state:
+        _check_spline("bs", x, options)
     # outside its range R continues the outer polynomials, and warns
     values = basis_spline(x, _state=state, extrapolation="extend", **options)
     outside = (x < state["lower_bound"]) | (x > state["upper_bound"])
@@ -170,6 +241,8 @@ def _bs(x: Floats, options: dict[str, Any], state: State) -> Floats:
 
 
 def _cr(x: Floats, options: dict[str, Any], state: State) -> Floats:
+    if not state:
+        _check_spline("cr", x, options)
     # free, a natural spline holds the constant; centred, as in mgcv, it can stand by an intercept
     centred = options.pop("center", True)
     constraint = {"constraints": "center"} if centred else {}

@@ -17,6 +17,7 @@ Term = tuple[Node, ...]
 Key = frozenset[Node]
 MAX_TERMS = 1_000
 MAX_FACTORS = 20
+_OPERATION = 10  # an operator's own cost, in products of terms
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,8 @@ def of_term(*factors: Node) -> TermSet:
 def plus(left: TermSet, right: TermSet, source: Source, at: int) -> TermSet:
     """``left + right``."""
     intercept = left.intercept if right.intercept is None else right.intercept
-    terms = _within_limit(left.terms | _new(left, right), source, at)
+    new = _new(left, right)
+    terms = _within_limit(left.terms | new if new else left.terms, source, at)
     return TermSet(intercept, terms, left.random + right.random, left.offsets + right.offsets)
 
 
@@ -71,8 +73,9 @@ def minus(left: TermSet, right: TermSet, source: Source, at: int) -> TermSet:
             raise source.error(
                 at,
                 f"There is no term {show_term(term)} to take away",
-                got=" + ".join(map(show_term, left.terms.values())) or "no terms before it",
+                got=" + ".join(map(show_term, [*left.terms.values()][:20])) or "no terms before it",
             )
+    source.spend(len(left.terms), at)
     kept = {key: term for key, term in left.terms.items() if key not in right.terms}
     intercept = left.intercept if right.intercept is None else not right.intercept
     return TermSet(intercept, kept, left.random, left.offsets)
@@ -81,6 +84,7 @@ def minus(left: TermSet, right: TermSet, source: Source, at: int) -> TermSet:
 def interact(left: TermSet, right: TermSet, source: Source, at: int) -> TermSet:
     """``left:right``: every term of one with every term of the other."""
     _require_plain(left, right, source, at)
+    source.spend(_OPERATION + len(left.terms) * len(right.terms), at)
     terms: dict[Key, Term] = {}
     for a in left.terms.values():
         for b in right.terms.values():
@@ -104,6 +108,7 @@ def nest(left: TermSet, right: TermSet, source: Source, at: int) -> TermSet:
     """``left / right``: `left`, and `right` within all of `left`."""
     _require_plain(left, right, source, at)
     parent = of_term(*(factor for term in left.terms.values() for factor in term))
+    source.spend(len(left.terms), at)
     return plus(left, interact(parent, right, source, at), source, at)
 
 
@@ -113,7 +118,10 @@ def power(base: TermSet, exponent: int, source: Source, at: int) -> TermSet:
     total = base
     # no interaction has more factors than there are terms
     for _ in range(min(exponent, len(base.terms)) - 1):
+        before = len(total.terms)
         total = plus(total, interact(total, base, source, at), source, at)
+        if len(total.terms) == before:
+            break
     return total
 
 

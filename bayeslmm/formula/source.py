@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from bayeslmm.errors import FormulaError
 
 MAX_LENGTH = 50_000
+MAX_PRODUCTS = 50_000
 _WINDOW = 72
+
+
+class Budget:
+    """How many products of terms one formula may still form."""
+
+    __slots__ = ("left",)
+
+    def __init__(self) -> None:
+        self.left = MAX_PRODUCTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,6 +25,17 @@ class Source:
     """A formula's text; every part that finds something wrong points into it."""
 
     text: str
+    budget: Budget = field(default_factory=Budget, compare=False)
+
+    def spend(self, products: int, at: int) -> None:
+        """Count products of terms: a short text can stand for very many."""
+        self.budget.left -= products
+        if self.budget.left < 0:
+            raise self.error(
+                at,
+                "The formula multiplies out to too many terms",
+                allowed=f"{MAX_PRODUCTS:,} products at most",
+            )
 
     def error(
         self,

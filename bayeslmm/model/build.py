@@ -12,7 +12,14 @@ from numpy.typing import ArrayLike, NDArray
 
 from bayeslmm.covariance import Precision
 from bayeslmm.design import Categories, Design, RandomBlock, aliasing, learn
-from bayeslmm.errors import DataWarning, IdentifiabilityWarning, ModelError, PriorError, warn
+from bayeslmm.errors import (
+    DataWarning,
+    IdentifiabilityWarning,
+    ModelError,
+    PriorError,
+    listed,
+    warn,
+)
 from bayeslmm.families import LINKS, Auxiliary, Family, Link, Response
 from bayeslmm.formula import Formula, parse
 from bayeslmm.model.checks import find
@@ -36,6 +43,7 @@ from bayeslmm.priors import RESIDUAL, Prior, Slot, Slots, resolve_priors
 
 Floats = NDArray[np.float64]
 Column = str | ArrayLike | None
+MOST_ALIASED = 10  # columns, and terms of one, that are written out
 NO_KIN: Mapping[str, Precision] = {}
 Priors = Mapping[str, str | Prior] | str | None
 
@@ -344,13 +352,17 @@ def _variances(
 
 def _rank_findings(aliased: Mapping[str, Mapping[str, float]]) -> list[Finding]:
     out = []
-    for name, combination in aliased.items():
-        terms = " + ".join(f"{value:g} {other}" for other, value in combination.items()) or "0"
+    for name, combination in list(aliased.items())[:MOST_ALIASED]:
+        terms = [f"{value:g} {other}" for other, value in combination.items()] or ["0"]
+        terms = terms if len(terms) <= MOST_ALIASED else [*terms[:MOST_ALIASED], "…"]
         text = (
-            f"Fixed column {name!r} is aliased, it equals {terms}: ml, reml and fits with flat "
-            "coefficients leave it out."
+            f"Fixed column {name!r} is aliased: it equals {' + '.join(terms)}. "
+            "Methods ml, reml and fits with flat coefficients leave it out."
         )
         out.append(Finding(text))
+    if len(aliased) > MOST_ALIASED:
+        rest = list(aliased)[MOST_ALIASED:]
+        out.append(Finding(f"{len(rest)} more fixed columns are aliased: {listed(rest)}."))
     return out
 
 

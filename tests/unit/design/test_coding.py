@@ -224,7 +224,7 @@ def test_names_between_backticks() -> None:
         ("bs(x, df=2)", FormulaError, "bs(x, df=2) can't be made"),
         ("cr(x)", FormulaError, "Must specify either"),
         ("C(h, contr.treatment('z'))", FormulaError, "'z' is not a level of 'h'"),
-        ("C(h, contr.poly(scores=[1, 2]))", FormulaError, "contr.poly doesn't fit"),
+        ("C(h, contr.poly(scores=[1, 2]))", FormulaError, "a score for each of its 3 levels"),
         ("C(one)", DataError, "'one' has one level only"),
         ("x + `C(one)`", DataError, "one level only"),
     ],

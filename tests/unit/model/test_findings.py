@@ -53,7 +53,7 @@ CASES = [
     ("y ~ x + (1 | g) + (1 | same)", ["'g' and 'same' cut the rows"], [BOTH]),
     ("y ~ C(g) + (1 | g)", ["lies inside the fixed effects"], [{"reml", "anova"}]),
     ("y ~ area + (area | g)", ["constant within every level"], [set()]),
-    ("y ~ x + twice + (1 | g)", ["'twice' is aliased, it equals"], [set()]),
+    ("y ~ x + twice + (1 | g)", ["'twice' is aliased: it equals"], [set()]),
 ]
 
 
