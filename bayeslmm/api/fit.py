@@ -105,7 +105,20 @@ class Fit:
         return draw_ranef(self._model, self.tree, group, levels, seed)
 
     def coef(self) -> pd.DataFrame:
-        """Each level's own coefficients, beta + u, with cov(beta, u) counted."""
+        """Each level's own coefficients: what the fixed effects add to them, and u.
+
+        A table of ``group, level, coef, estimate, std_error, lower, upper``. With the columns of
+        the table that are constant within every level of the factor held at the level's values,
+        each fixed column that is a combination of the factor's random-effect covariates counts,
+        whatever its name: with ``age * Sex + (age | Subject)`` a girl's slope is the coefficient
+        of ``age``, her part of ``age:Sex[Female]``, and her u. Standard errors have
+        cov(beta, u) in them.
+
+        Fixed columns that vary within levels otherwise than the covariates are left out, as in
+        lme4: the coefficients describe rows where those columns are zero (numeric covariates at
+        zero, factors at their reference level). There ``predict(effects=[group],
+        kind="link")`` is the covariates times these coefficients, plus the offset.
+        """
         return fitting.coef(self._model, self.tree)
 
     def varcorr(self) -> pd.DataFrame:

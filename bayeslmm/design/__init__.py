@@ -4,6 +4,7 @@ from bayeslmm.design.design import Design, Schema
 from bayeslmm.design.estimability import estimable_basis, is_estimable, why_not
 from bayeslmm.design.groups import learn_group
 from bayeslmm.design.learn import Categories, learn
+from bayeslmm.design.level_maps import LevelMaps, level_maps
 from bayeslmm.design.normal import Columns
 from bayeslmm.design.places import LearntPlaces, learn_places
 from bayeslmm.design.rank import Aliasing, aliasing
@@ -15,6 +16,7 @@ __all__ = [
     "Columns",
     "Design",
     "LearntPlaces",
+    "LevelMaps",
     "Part",
     "RandomBlock",
     "Rows",
@@ -25,5 +27,6 @@ __all__ = [
     "learn",
     "learn_group",
     "learn_places",
+    "level_maps",
     "why_not",
 ]

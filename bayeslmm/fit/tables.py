@@ -6,7 +6,7 @@ its standard error; `lower` and `upper` bound the central 95 %.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ import xarray as xr
 from numpy.typing import NDArray
 from scipy import special
 
+from bayeslmm.design import level_maps
 from bayeslmm.fit.predictors import Part, parts_of
 from bayeslmm.fit.tree import SAMPLE
 from bayeslmm.model import Model, Term
@@ -71,26 +72,32 @@ def ranef(model: Model, tree: xr.DataTree, *, given_beta: bool = False) -> pd.Da
 
 
 def coef(model: Model, tree: xr.DataTree) -> pd.DataFrame:
-    """Each level's own coefficients, beta + u; u alone where no fixed effect has the name."""
+    """Each level's own coefficients: what its fixed effects add, and u (see `level_maps`)."""
     frames = []
     if "estimate" in tree or "effects" in tree:
         e = tree["estimate" if "estimate" in tree else "effects"].dataset
-        return _stack([_by_level(g, _coef_estimates(e, g)) for g in group_names(model)])
+        for i, g in enumerate(group_names(model)):
+            frames.append(_by_level(g, _coef_estimates(model, e, g, i)))
+        return _stack(frames)
     for part in parts_of(model, tree["posterior"].dataset):
-        for g in group_names(part.model):
-            frames.append(_by_level(g, summarise(coef_draws(part, g)), part.label))
+        for i, g in enumerate(group_names(part.model)):
+            frames.append(_by_level(g, summarise(coef_draws(part, g, i)), part.label))
     return _stack(frames)
 
 
-def coef_draws(part: Part, g: GroupNames) -> xr.DataArray:
-    """Draws of beta + u for one factor, dims (chain, draw, level, coef)."""
+def coef_draws(part: Part, g: GroupNames, index: int) -> xr.DataArray:
+    """Draws of the own coefficients of one block's levels, dims (chain, draw, level, coef)."""
     u = part.draws[g.u].transpose(*SAMPLE, g.label, g.coef_dim)
-    total = u.values.copy()
-    for c, name in enumerate(g.coefs):
-        if part.beta is not None and name in part.coefs:
-            beta = part.beta.transpose(*SAMPLE, ...).values
-            total[..., c] += beta[..., part.coefs.index(name), None]
-    return u.copy(data=total)
+    if part.beta is None:
+        return u
+    maps = level_maps(part.model.design, index).columns(_places(part.model, part.coefs))
+    beta = part.beta.transpose(*SAMPLE, ...).values
+    return u.copy(data=u.values + maps.population(beta))
+
+
+def _places(model: Model, coefs: Sequence[str]) -> list[int]:
+    """Where coefficients stand among the design's fixed columns."""
+    return [model.design.coefs.index(str(name)) for name in coefs]
 
 
 def varcorr(model: Model, tree: xr.DataTree) -> pd.DataFrame:
@@ -227,16 +234,14 @@ def _roots(covariances: Floats) -> Floats:
     return np.sqrt(np.clip(np.einsum("...ii->...i", covariances), 0.0, None))
 
 
-def _coef_estimates(e: xr.Dataset, g: GroupNames) -> Floats:
-    fixed = list(e["coef"].values)
-    total = e[g.u].values.copy()
-    variance = np.einsum("jaa->ja", e[f"{g.u}_cov"].values).copy()
-    cross = e[f"{g.u}_beta_cov"].values
-    for c, name in enumerate(g.coefs):
-        if name in fixed:
-            i = fixed.index(name)
-            total[:, c] += e["beta"].values[i]
-            variance[:, c] += e["beta_cov"].values[i, i] + 2 * cross[:, c, i]
+def _coef_estimates(model: Model, e: xr.Dataset, g: GroupNames, index: int) -> Floats:
+    """Estimates and standard errors of `M_j beta + u_j`, with cov(beta, u) in them."""
+    levels = level_maps(model.design, index).columns(_places(model, list(e["coef"].values)))
+    maps, which = levels.maps, levels.which
+    total = e[g.u].values + levels.population(e["beta"].values)
+    of_beta = np.einsum("hkp,pq,hkq->hk", maps, e["beta_cov"].values, maps)[which]
+    cross = np.einsum("jkp,jkp->jk", maps[which], e[f"{g.u}_beta_cov"].values)
+    variance = np.einsum("jaa->ja", e[f"{g.u}_cov"].values) + of_beta + 2 * cross
     return _wald(total, np.sqrt(np.clip(variance, 0.0, None)), e)
 
 
