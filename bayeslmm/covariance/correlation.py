@@ -176,6 +176,10 @@ class Correlation:
         """Natural values, shape (d,), from which to look for the nearest matrix."""
         return np.array([p.start for p in self.parameters(places)])
 
+    def covers(self, places: Places, at: Floats) -> NDArray[np.bool_]:
+        """Whether the correlations of `places` with further ones at `at`, (m, d), are known."""
+        return np.full(len(at), not self.whole)
+
     def root(self, values: Floats, places: Places) -> Floats:
         """Lower Cholesky factors of the matrices, shape (S, k, k); NaN where there is none."""
         return cholesky(self.matrix(values, places))

@@ -6,9 +6,12 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bayeslmm.covariance.correlation import Correlation, Floats, Parameter, Places
 from bayeslmm.priors import Flat
+
+Flags = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -58,6 +61,10 @@ class Toeplitz(Correlation):
             coefficients = np.hstack([coefficients - own * coefficients[:, ::-1], own])
             left = np.maximum(left * (1 - partial[:, i] ** 2), 1e-300)
         return np.asarray(np.arctanh(partial).reshape(values.shape))
+
+    def covers(self, places: Places, at: Floats) -> Flags:
+        """Between the first place and the last: a longer lag has no correlation."""
+        return np.asarray((at[:, 0] >= places.at.min()) & (at[:, 0] <= places.at.max()))
 
     def matrix(self, values: Floats, places: Places) -> Floats:
         lag = np.rint(places.distances).astype(np.intp)

@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bayeslmm.design.axes import Kind
 from bayeslmm.design.coding import LearntTerms
 from bayeslmm.design.groups import Codes, LearntGroup, group_of_levels, learn_group
 from bayeslmm.design.normal import Columns
-from bayeslmm.design.places import Kind, LearntPlaces, learn_places, placed_columns
+from bayeslmm.design.places import LearntPlaces, learn_places, placed_columns
 from bayeslmm.design.types import Floats, Part, RandomBlock
 from bayeslmm.errors import FormulaError
 from bayeslmm.formula import ORDERED, POINTS, RandomTerm

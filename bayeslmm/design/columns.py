@@ -75,7 +75,8 @@ def normalise(column: pd.Series[Any], name: str, *, group: bool = False) -> Norm
         arrow: Any = column.array.__arrow_array__()
         column = arrow.unify_dictionaries().to_pandas().set_axis(column.index)
         # a dictionary may name more than its column holds, and means nothing by it
-        return replace(_categorical(column, name), unused=())
+        found = _categorical(column, name)
+        return found if found.ordered else replace(found, unused=(), declared=())
     if isinstance(dtype, pd.CategoricalDtype):
         return _categorical(column, name)
     if pd.api.types.is_bool_dtype(dtype):
@@ -210,7 +211,9 @@ def _categorical(column: pd.Series[Any], name: str) -> Normal:
         return Normal(name, codes, column.index, _alike(levels), ordered)
     kept = _alike([levels[place] for place in np.flatnonzero(used)])
     unused = tuple(str(levels[place]) for place in np.flatnonzero(~used))
-    return Normal(name, (np.cumsum(used) - 1)[codes], column.index, kept, ordered, unused)
+    return Normal(
+        name, (np.cumsum(used) - 1)[codes], column.index, kept, ordered, unused, _alike(levels)
+    )
 
 
 def _require_one_kind(levels: Sequence[Any], name: str) -> None:

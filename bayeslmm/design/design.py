@@ -82,8 +82,9 @@ class Design:
 
     @cached_property
     def frame(self) -> pd.DataFrame:
-        """`columns` as a table; learning from it with ``extras=design.inputs`` gives the same
-        design again."""
+        """`columns` as a table of the levels that occur; learning from it with
+        ``extras=design.inputs`` gives the same design again, unless levels that no row has count
+        as steps between occasions."""
         return self.columns.frame()
 
     @property

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from functools import cache
 from typing import Any, Literal
 
@@ -23,11 +24,12 @@ from bayeslmm.design.design import Design, Schema, offset_of
 from bayeslmm.design.extras import Extras, named_columns, read_extras
 from bayeslmm.design.groups import Codes
 from bayeslmm.design.normal import Columns, Normal
+from bayeslmm.design.places import LearntPlaces, placed_columns
 from bayeslmm.design.table import Taken, labels_of, take
 from bayeslmm.design.transforms import State, evaluate
 from bayeslmm.design.types import Floats, Rows
 from bayeslmm.errors import DataError, DataWarning, ModelError, warn
-from bayeslmm.formula import Formula, RandomTerm, tree_of
+from bayeslmm.formula import ORDERED, POINTS, Formula, RandomTerm, columns_of, tree_of
 from bayeslmm.formula.syntax import Column, columns_in, show
 
 Categories = Literal["none", "text", "all"]
@@ -43,6 +45,7 @@ def learn(
     also: Collection[str] = (),
     beside: Collection[str] = (),
     grouping: Collection[str] = (),
+    occasions: Collection[str] = (),
     levels: Mapping[str, NDArray[Any]] | None = None,
 ) -> Design:
     """Learn the design of a formula from a table.
@@ -67,6 +70,8 @@ def learn(
         The same, and kept in the design's `columns`.
     grouping : collection of str
         Those of them that are grouping factors.
+    occasions : collection of str
+        Those of them whose order or distances count.
     levels : mapping of str to ndarray, optional
         All levels of a grouping factor of one column, in order, whatever the rows have.
 
@@ -111,11 +116,11 @@ def learn(
     columns = normal_columns(used, [*groups, *grouping])
     inputs = {key: input_numbers(key, column) for key, column in given.items()}
     sources = {key: value for key, value in (extras or {}).items() if isinstance(value, str)}
-    notes += _unused(columns) + _ordered(formula, columns)
+    notes += _unused(columns, _only_places(formula, occasions)) + _ordered(formula, columns)
     design = _materialise(formula, columns, inputs, sources, notes, categories, levels or {})
     for note in notes:
         warn(note, DataWarning)
-    return design
+    return replace(design, notes=(*notes, *_of_places(design)))
 
 
 def _materialise(
@@ -219,11 +224,26 @@ def _without(
     }
 
 
-def _unused(columns: Columns) -> list[str]:
+def _only_places(formula: Formula, occasions: Collection[str]) -> set[str]:
+    """Columns whose order or distances count, and whose levels get no coefficients as such."""
+    placed = [term for term in formula.random if term.structure in ORDERED + POINTS]
+    names = {name for term in placed for name in placed_columns(term)}
+    others = tuple(term for term in formula.random if term not in placed)
+    return (names | set(occasions)) - set(columns_of(replace(formula, random=others)))
+
+
+def _of_places(design: Design) -> list[str]:
+    """What order was taken of the occasions of random terms."""
+    terms = [term for block in design.schema.blocks for term in block.terms]
+    found = [note for t in terms if isinstance(t, LearntPlaces) for note in t.notes]
+    return list(dict.fromkeys(found))
+
+
+def _unused(columns: Columns, placed: set[str]) -> list[str]:
     notes = []
     for name, column in columns.of.items():
         unused = column.unused
-        if unused:
+        if unused and name not in placed:
             shown = ", ".join(unused[:5]) + (", …" if len(unused) > 5 else "")
             notes.append(f"{name}: {len(unused)} level(s) that no row has were dropped ({shown}).")
     return notes
@@ -232,7 +252,8 @@ def _unused(columns: Columns) -> list[str]:
 def _ordered(formula: Formula, columns: Columns) -> list[str]:
     if not any(column.ordered for column in columns.of.values()):
         return []
-    texts = [formula.fixed, *(term.lhs for term in formula.random)]
+    coded = [term for term in formula.random if term.structure not in ORDERED + POINTS]
+    texts = [formula.fixed, *(term.lhs for term in coded)]
     found = dict.fromkeys(name for text in texts for name in ordered_columns(text, columns))
     return [
         f"{name} is an ordered categorical: its coefficients are polynomial contrasts "

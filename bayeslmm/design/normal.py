@@ -38,6 +38,8 @@ class Normal:
         Whether the levels are.
     unused : tuple of str
         Levels that the table's column named, and no row has.
+    declared : sequence
+        All levels that it named, in order, where no row has some of them; else empty.
     """
 
     name: str
@@ -46,6 +48,7 @@ class Normal:
     labels: Sequence[Any] | None = None
     ordered: bool = False
     unused: tuple[str, ...] = ()
+    declared: Sequence[Any] = ()
 
     def __len__(self) -> int:
         return len(self.values)
@@ -78,14 +81,18 @@ class Normal:
         value = self.values[row]
         return value if self.labels is None else self.labels[value]
 
-    def series(self) -> pd.Series[Any]:
-        """The column for pandas: numbers, or a categorical of its levels."""
+    def series(self, *, declared: bool = False) -> pd.Series[Any]:
+        """The column for pandas: numbers, or a categorical of its levels, or of all `declared`."""
         if self.labels is None:
             return pd.Series(self.values, index=self.index, copy=False)
+        levels, codes = self.labels, self.values
+        if declared and self.declared:
+            place = {level: i for i, level in enumerate(self.declared)}
+            levels, codes = self.declared, np.array([place[v] for v in self.labels])[codes]
         dtype = pd.CategoricalDtype(
-            pd.Index(self.labels, dtype=index_dtype(self.labels)), ordered=self.ordered
+            pd.Index(levels, dtype=index_dtype(levels)), ordered=self.ordered
         )
-        return pd.Series(pd.Categorical.from_codes(self.values, dtype=dtype), index=self.index)
+        return pd.Series(pd.Categorical.from_codes(codes, dtype=dtype), index=self.index)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -101,9 +108,9 @@ class Columns:
     def __len__(self) -> int:
         return len(self.index)
 
-    def frame(self) -> pd.DataFrame:
-        """The columns as a table."""
-        columns = {name: column.series() for name, column in self.of.items()}
+    def frame(self, *, declared: bool = False) -> pd.DataFrame:
+        """The columns as a table; `declared`: with the levels that no row has."""
+        columns = {name: column.series(declared=declared) for name, column in self.of.items()}
         return pd.DataFrame(columns, index=self.index)
 
 

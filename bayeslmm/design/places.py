@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 
+from bayeslmm.design.axes import Axis, Kind, learn_axis
 from bayeslmm.design.levels import label
 from bayeslmm.design.normal import Columns
 from bayeslmm.design.transforms import States
@@ -16,6 +16,7 @@ from bayeslmm.errors import DataError, FormulaError, LevelError
 from bayeslmm.formula import RandomTerm, trees_of
 from bayeslmm.formula.syntax import Column
 
+OFF = 1e-3  # of a step: rounding of an occasion
 SAME = 1e-6  # share of a step by which an occasion may be off the grid
 MOST_STEPS = 100_000
 
@@ -26,21 +27,54 @@ class LearntPlaces:
 
     Attributes
     ----------
-    columns : tuple of str
+    axes : tuple of Axis
+        How the columns' values become numbers.
+    kind : {"order", "points", "any"}
     points : ndarray, shape (k, d)
-        The places as the columns' numbers, or codes of a categorical's levels, in order.
-    at : ndarray, shape (k, d)
-        The same as a structure takes them: steps of ordered occasions, or the numbers themselves.
+        The places as these numbers, in order.
+    unit : float
+        Of ordered occasions, the number of one step.
     labels : tuple of str
     names : tuple of str
         What the coefficients are called.
     """
 
-    columns: tuple[str, ...]
+    axes: tuple[Axis, ...]
+    kind: Kind
     points: Floats
-    at: Floats
+    unit: float
     labels: tuple[str, ...]
     names: tuple[str, ...]
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns' names."""
+        return tuple(axis.name for axis in self.axes)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What order was taken, where that is a choice."""
+        return tuple(note for axis in self.axes for note in axis.notes)
+
+    @property
+    def at(self) -> Floats:
+        """The places as a structure takes them, shape (k, d): steps of ordered occasions, or the
+        numbers themselves."""
+        if self.kind == "any":
+            return np.arange(float(len(self.points)))[:, None]
+        if self.kind == "points":
+            return self.points
+        return np.rint((self.points - self.points[0]) / self.unit)
+
+    @property
+    def step(self) -> str:
+        """What one step is, in words."""
+        axis = self.axes[0]
+        return (
+            f"one level of {axis.name}"
+            if axis.levels is not None
+            else (f"{self.unit:g} of {axis.name}")
+        )
 
     def codes(self, columns: Columns) -> np.ndarray:
         """The place of each row, shape (n,).
@@ -50,45 +84,41 @@ class LearntPlaces:
         LevelError
             For a place that wasn't learnt.
         """
-        rows = numbers_of(self.columns, columns)
-        known = {tuple(point): i for i, point in enumerate(self.points.tolist())}
-        found = np.array([known.get(tuple(row), -1) for row in rows.tolist()], dtype=np.intp)
+        found = self._codes(self._numbers(columns))
         if (found < 0).any():
-            first = int((found < 0).argmax())
-            raise LevelError(
-                f"The place {label_of(rows[first])} of {', '.join(self.columns)} was not in the "
-                "data that the model learnt from",
-                hint="Rows of weight zero teach the model a place without data; its effects are "
-                "then predicted from the others'",
-            )
+            raise self._unseen(columns, int((found < 0).argmax()))
         return found
 
     def found(self, columns: Columns) -> tuple[np.ndarray, Floats]:
-        """The place of each row, -1 for one that wasn't learnt, and where it is, as `at` says it.
+        """The place of each row, -1 for one that wasn't learnt, and where it is, shape (n, d), in
+        the units of `at`.
 
         Raises
         ------
+        LevelError
+            A value that has no number.
         DataError
-            An occasion off the learnt grid.
+            An occasion between two steps.
         """
-        rows = numbers_of(self.columns, columns)
-        known = {tuple(point): i for i, point in enumerate(self.points.tolist())}
-        codes = np.array([known.get(tuple(row), -1) for row in rows.tolist()], dtype=np.intp)
-        if np.array_equal(self.at, self.points):
+        rows = self._numbers(columns)
+        codes = self._codes(rows)
+        if self.kind == "any":
+            return codes, np.where(codes < 0, np.nan, codes.astype(np.float64))[:, None]
+        unread = np.isnan(rows).any(axis=1)
+        if unread.any():
+            raise self._unseen(columns, int(unread.argmax()))
+        if self.kind == "points":
             return codes, rows
-        at = np.where((codes >= 0)[:, None], self.at[codes], np.nan)
-        span = self.points[-1, 0] - self.points[0, 0]
-        numeric = all(columns[name].labels is None for name in self.columns)
-        if numeric and self.at.shape[1] == 1 and span > 0:
-            at = (rows - self.points[0]) * (self.at[-1, 0] - self.at[0, 0]) / span
-            off = np.abs(at - np.rint(at)) > 1e-3
-            if off.any():
-                value = label(rows[int(off.argmax()), 0])
-                raise DataError(
-                    f"{value} of {self.columns[0]!r} is between the steps that the model learnt"
-                )
-            at = np.rint(at)
-        return codes, at
+        steps = (rows - self.points[0]) / self.unit
+        off = np.abs(steps - np.rint(steps))[:, 0] > OFF
+        if off.any():
+            value = label(columns[self.axes[0].name].value(int(off.argmax())))
+            raise DataError(
+                f"{value} of {self.axes[0].name!r} is between two steps",
+                allowed=f"whole steps from {self.labels[0]}, each {self.step}",
+                hint="car1 and exp take any times",
+            )
+        return codes, np.rint(steps)
 
     def values(self, columns: Columns, states: States) -> Floats:
         """Zeros and ones for the rows of `columns`, shape (n, k)."""
@@ -96,8 +126,20 @@ class LearntPlaces:
         out[np.arange(len(out)), self.codes(columns)] = 1.0
         return out
 
+    def _numbers(self, columns: Columns) -> Floats:
+        return np.column_stack([axis.numbers(columns[axis.name]) for axis in self.axes])
 
-Kind = Literal["order", "points", "any"]
+    def _codes(self, rows: Floats) -> np.ndarray:
+        known = {tuple(point): i for i, point in enumerate(self.points.tolist())}
+        return np.array([known.get(tuple(row), -1) for row in rows.tolist()], dtype=np.intp)
+
+    def _unseen(self, columns: Columns, row: int) -> LevelError:
+        return LevelError(
+            f"The place {_label(self.columns, columns, row)} of {', '.join(self.columns)}, in row "
+            f"{columns.index[row]}, was not in the data that the model learnt from",
+            hint="Rows of weight zero give the model a place without data; its effects are "
+            "then predicted from the others'",
+        )
 
 
 def learn_places(names: Sequence[str], columns: Columns, *, kind: Kind) -> LearntPlaces:
@@ -114,27 +156,26 @@ def learn_places(names: Sequence[str], columns: Columns, *, kind: Kind) -> Learn
     Raises
     ------
     DataError
-        Several columns, or numbers on no common grid, where occasions are wanted; levels that
-        are text where points are.
+        Several columns, or numbers on no common grid, where occasions are wanted; text whose
+        order, or whose distances, are not known.
     """
     names = tuple(names)
-    rows = numbers_of(names, columns)
-    points = np.unique(rows, axis=0)
-    categorical = [columns[name].labels is not None for name in names]
-    if kind == "any":
-        at = np.arange(float(len(points)))[:, None]
-    elif kind == "order":
-        if len(names) > 1:
-            raise DataError(
-                "Ordered occasions stand in one column", got=", ".join(names),
-                hint="Points in space have exp, gau or matern",
-            )  # fmt: skip
-        at = points - points[0] if categorical[0] else steps_of(points, names[0])
-    else:
-        at = np.column_stack([_points(columns, n, points[:, i]) for i, n in enumerate(names)])
-    labels = tuple(_label(names, point, columns) for point in points)
+    if kind == "order" and len(names) > 1:
+        raise DataError(
+            "ar1, arma, toep and ante take one ordered column", got=", ".join(names),
+            hint="Points in space have exp, gau or matern",
+        )  # fmt: skip
+    axes = tuple(learn_axis(columns[name], kind) for name in names)
+    rows = np.column_stack([axis.numbers(columns[axis.name]) for axis in axes])
+    points, first = np.unique(rows, axis=0, return_index=True)
+    unit = 1.0
+    if kind == "order" and axes[0].levels is None:
+        unit = _unit(np.unique(np.concatenate([points[:, 0], axes[0].declared])), names[0])
+    labels = tuple(_label(names, columns, int(row)) for row in first)
     shown = "+".join(names)
-    return LearntPlaces(names, points, at, labels, tuple(f"{shown}[{text}]" for text in labels))
+    return LearntPlaces(
+        axes, kind, points, unit, labels, tuple(f"{shown}[{text}]" for text in labels)
+    )
 
 
 def placed_columns(term: RandomTerm) -> tuple[str, ...]:
@@ -157,33 +198,24 @@ def placed_columns(term: RandomTerm) -> tuple[str, ...]:
     return tuple(node.name for node in plain)
 
 
-def numbers_of(names: Sequence[str], columns: Columns) -> Floats:
-    """Numbers, and codes of categoricals, shape (n, d)."""
-    found = [columns[name] for name in names]
-    return np.column_stack([c.floats if c.labels is None else c.values for c in found]).astype(
-        np.float64
-    )
-
-
-def steps_of(points: Floats, name: str) -> Floats:
-    """Numbers in units of their greatest common spacing, from the least, shape (k, 1).
+def _unit(numbers: Floats, name: str) -> float:
+    """The greatest common spacing of numbers in order.
 
     Raises
     ------
     DataError
         Where there is none.
     """
-    own = points[:, 0] - points[0, 0]
-    gaps = np.diff(own)
+    gaps = np.diff(numbers)
     if not len(gaps):
-        return np.zeros((len(own), 1))
+        return 1.0
     unit = _common(gaps)
-    if unit is None or own[-1] / unit > MOST_STEPS:
+    if unit is None or (numbers[-1] - numbers[0]) / unit > MOST_STEPS:
         raise DataError(
             f"The numbers of {name!r} have no common spacing",
             hint="car1 takes continuous time; ar1(1 | g) counts the rows of a group",
         )
-    return np.rint(own / unit)[:, None]
+    return unit
 
 
 def _common(gaps: Floats) -> float | None:
@@ -198,30 +230,8 @@ def _common(gaps: Floats) -> float | None:
                 return None
         unit = a
     off = np.abs(gaps / unit - np.rint(gaps / unit))
-    return unit if np.all(off < 1e-3) else None
+    return unit if np.all(off < OFF) else None
 
 
-def _points(columns: Columns, name: str, values: Floats) -> Floats:
-    column = columns[name]
-    if column.labels is None:
-        return values
-    try:
-        return np.array([float(level) for level in column.labels])[values.astype(np.intp)]
-    except (TypeError, ValueError):
-        raise DataError(
-            f"The levels of {name!r} are no numbers, and distances are taken between them",
-            got=label(column.labels[0]),
-        ) from None
-
-
-def _label(names: Sequence[str], point: Floats, columns: Columns) -> str:
-    parts = []
-    for name, value in zip(names, point, strict=True):
-        labels = columns[name].labels
-        parts.append(label(value if labels is None else labels[int(value)]))
-    return ",".join(parts)
-
-
-def label_of(point: Floats) -> str:
-    """A point as text."""
-    return ", ".join(label(value) for value in point)
+def _label(names: Sequence[str], columns: Columns, row: int) -> str:
+    return ",".join(label(columns[name].value(row)) for name in names)

@@ -131,7 +131,8 @@ def _data(model: Model) -> xr.Dataset:
     """The used columns: numbers as they are, categories as codes with their levels."""
     design = model.design
     variables: dict[str, Any] = {}
-    frames = [design.frame, *(sub.design.frame for sub in model.dpars.values())]
+    designs = [design, *(sub.design for sub in model.dpars.values())]
+    frames = [one.columns.frame(declared=True) for one in designs]
     columns = {name: frame[name] for frame in frames for name in frame.columns}
     for i, (name, column) in enumerate(columns.items()):
         attributes: dict[str, Any] = {"name": str(name)}

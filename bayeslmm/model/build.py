@@ -26,7 +26,12 @@ from bayeslmm.model.checks import find
 from bayeslmm.model.effects import EFFECTS
 from bayeslmm.model.known import NOTHING, ROW, Known, check_residual
 from bayeslmm.model.names import renamed
-from bayeslmm.model.residual import Residual, columns_of_residual, resolve_residual
+from bayeslmm.model.residual import (
+    Residual,
+    columns_of_residual,
+    occasions_of_residual,
+    resolve_residual,
+)
 from bayeslmm.model.response import (
     Predictor,
     check_inputs,
@@ -99,7 +104,7 @@ def build(
         replace(spec, priors=own), design, family, link, about, response, dpars,
         residual=residual, kin=known.kin(design),
     )  # fmt: skip
-    notes = [*design.notes, *model.notes]
+    notes = [*design.notes, *model.notes, *([] if residual is None else residual.notes)]
     if model.has_sigma and design.n <= design.p:
         notes.append(warn(f"{design.n} rows for {design.p} fixed coefficients", DataWarning))
     if design.categories and not family.categorical:
@@ -141,6 +146,7 @@ def _learn(
         also=also,
         beside=beside,
         grouping=grouping,
+        occasions=occasions_of_residual(spec.residual),
         levels=levels,
     )
 

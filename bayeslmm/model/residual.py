@@ -12,61 +12,21 @@ from numpy.typing import NDArray
 from bayeslmm.covariance import Correlation, Free, Parameter, Places
 from bayeslmm.design import Columns, Design, learn_group, learn_places
 from bayeslmm.design.groups import LearntGroup
-from bayeslmm.design.levels import label
 from bayeslmm.design.places import LearntPlaces
 from bayeslmm.errors import DataError, ModelError
 from bayeslmm.formula import ORDERED, POINTS, ResidualTerm, parse_residual
+from bayeslmm.model.strata import (
+    VARIANCES,
+    Strata,
+    VarianceFunction,
+    in_order_of,
+    strata_of,
+    variance_function,
+)
 from bayeslmm.model.structures import pattern_of
-from bayeslmm.priors import Normal
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.intp]
-VARIANCES = ("varpower", "varexp")
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Strata:
-    """Rows with a standard deviation of their own each.
-
-    Attributes
-    ----------
-    name : str
-        Of the column.
-    labels : tuple of str
-    levels : ndarray, shape (m,)
-    codes : ndarray of intp, shape (n,)
-    """
-
-    name: str
-    labels: tuple[str, ...]
-    levels: NDArray[Any]
-    codes: Ints
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class VarianceFunction:
-    """A standard deviation that goes with a covariate: |x|^delta, or exp(delta x).
-
-    Attributes
-    ----------
-    kind : {"varpower", "varexp"}
-    name : str
-        Of the column.
-    base : ndarray, shape (n,)
-        log|x|, or x: what delta multiplies in the log of the standard deviation.
-    """
-
-    kind: str
-    name: str
-    base: Floats
-
-    @property
-    def parameter(self) -> Parameter:
-        spread = 1.0
-        if self.kind == "varexp":
-            sd = float(self.base.std())
-            spread = float(f"{1.0 / sd:.4g}") if sd > 0 else 1.0
-        return Parameter(f"{self.kind}({self.name})", -np.inf, np.inf, 0.0, Normal(0.0, spread))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -108,9 +68,7 @@ class Correlated:
         out = f"{len(sizes)} group{'s' if len(sizes) > 1 else ''} of {rows} rows"
         if self.learnt is None or self.pattern.places != "order" or len(self.places) < 2:
             return out
-        steps = float(self.learnt.at[-1, 0] - self.learnt.at[0, 0])
-        span = float(self.learnt.points[-1, 0] - self.learnt.points[0, 0])
-        return f"{out}, a step is {span / steps:g} of {self.term.columns[0]}"
+        return f"{out}, a step is {self.learnt.step}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -156,6 +114,12 @@ class Residual:
         """Free coordinates beside sigma: log ratios of strata to the first, then those of
         `parameters`."""
         return self.n_strata - 1 + len(self.parameters)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What order of occasions was taken, where that is a choice."""
+        learnt = None if self.correlated is None else self.correlated.learnt
+        return () if learnt is None else learnt.notes
 
     @property
     def mixes(self) -> bool:
@@ -231,6 +195,12 @@ def columns_of_residual(text: str | None) -> tuple[list[str], list[str]]:
     return list(dict.fromkeys([*named, *factors])), list(dict.fromkeys(factors))
 
 
+def occasions_of_residual(text: str | None) -> list[str]:
+    """The columns of `residual=` whose order or distances count."""
+    terms = () if text is None else parse_residual(text)
+    return [name for t in terms if t.structure in ORDERED + POINTS for name in t.columns]
+
+
 def resolve_residual(text: str | None, known: Any, design: Design) -> Residual | None:
     """The residuals' structure for the rows of a design; None where they are independent with
     one standard deviation.
@@ -268,8 +238,13 @@ def resolve_residual(text: str | None, known: Any, design: Design) -> Residual |
             got=" + ".join(map(str, strata)),
             hint="hom=True gives a correlation one standard deviation; combine two columns to one",
         )
-    functions = tuple(_function(t, columns, design) for t in terms if t.structure in VARIANCES)
-    found = _strata(strata[0], columns) if strata else None
+    functions = tuple(
+        variance_function(t, columns, design) for t in terms if t.structure in VARIANCES
+    )
+    found = strata_of(strata[0], columns) if strata else None
+    occasions = correlated and strata and strata[0] is correlated[0]
+    if found and pattern and occasions and pattern.pattern.places == "order":
+        found = in_order_of(found, pattern.place)
     if pattern is not None and not pattern.parameters and found is None and not functions:
         pattern = None
     return Residual(found, functions, pattern)
@@ -294,43 +269,6 @@ def _checked(known: Any) -> Floats:
             "The residuals' covariance is not positive definite", got=f"eigenvalue {least:g}"
         ) from None
     return matrix
-
-
-def _strata(term: ResidualTerm, columns: Columns) -> Strata:
-    if len(term.columns) != 1:
-        raise ModelError(
-            "A standard deviation for each level is written diag(Sex)", got=str(term),
-            hint="Combine several columns to one in the table first",
-        )  # fmt: skip
-    levels, codes = columns[term.columns[0]].coded
-    if len(levels) > 0.5 * len(codes):
-        raise DataError(
-            f"{term.columns[0]!r} has {len(levels)} levels for {len(codes)} rows: a standard "
-            "deviation each can't be told",
-            hint="varpower(x) and varexp(x) take a covariate"
-            if term.structure == "diag"
-            else "car1, exp, gau and matern take continuous times and places",
-        )
-    return Strata(term.columns[0], tuple(map(label, levels.tolist())), levels, codes)
-
-
-def _function(term: ResidualTerm, columns: Columns, design: Design) -> VarianceFunction:
-    if len(term.columns) != 1 or term.factors:
-        raise ModelError(f"{term.structure}() takes one column", got=str(term))
-    name = term.columns[0]
-    column = columns[name]
-    if column.labels is not None:
-        raise DataError(f"{term.structure}() takes numbers, and {name!r} holds text")
-    values = column.floats
-    if term.structure == "varexp":
-        return VarianceFunction(term.structure, name, values)
-    if np.any(values == 0):
-        row = design.index[int(np.argmax(values == 0))]
-        raise DataError(
-            f"varpower({name}) is a power of a number that is zero in row {row}",
-            hint="varexp takes any numbers",
-        )
-    return VarianceFunction(term.structure, name, np.log(np.abs(values)))
 
 
 def _correlated(term: ResidualTerm, columns: Columns, design: Design) -> Correlated:

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from bayeslmm.covariance import Patterned, Precision, Structure
 from bayeslmm.design import Aliasing, Design, Part, RandomBlock
 from bayeslmm.families import Family, Link
-from bayeslmm.model.residual import Residual, Strata
+from bayeslmm.model.residual import Residual
+from bayeslmm.model.strata import Strata
 from bayeslmm.model.structures import structure_of
 from bayeslmm.priors import RESIDUAL, Prior
 

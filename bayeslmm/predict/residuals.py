@@ -121,11 +121,13 @@ def new_residuals(model: Model, new: Any, base: Floats) -> NewResiduals:
         if c.learnt_group is not None:
             group = c.learnt_group.codes(columns, new_levels="code")
         place, at = c.learnt.found(columns) if c.learnt is not None else _counted(c, group)
-        if c.pattern.whole and np.any((place < 0) & (group >= 0)):
-            row = int(np.argmax((place < 0) & (group >= 0)))
+        outside = (place < 0) & (group >= 0) & ~c.pattern.covers(c.places, at)
+        if outside.any():
             raise LevelError(
-                f"{c.term} knows nothing of the place of new row {row}",
-                hint="Patterns with a number for each place have those of the data only",
+                f"The correlations of {c.term} are not known at the place of new row "
+                f"{columns.index[int(outside.argmax())]}",
+                hint="us, cs, fa and ante know the places of the data only, and toep the lags "
+                "between them; kind='mean' needs no residual",
             )
     return NewResiduals(residual, base, strata, tuple(functions), group, place, at)
 

@@ -25,7 +25,8 @@ from bayeslmm.errors import (
 from bayeslmm.model import relationship
 from tests.unit.gaussian.structured import LEVELS, RESIDUALS, effects_frame, frame_of, positive
 
-FRAME, TWICE = frame_of(), effects_frame()
+COLOURS = {"o1": "red", "o2": "green", "o3": "blue", "o5": "white"}
+FRAME, TWICE = (f.assign(colour=f["o"].map(COLOURS)) for f in (frame_of(), effects_frame()))
 N = len(FRAME)
 A = positive(9, 1)
 G = [f"g{i}" for i in range(9)]
@@ -67,12 +68,12 @@ def test_what_counts_rows_or_has_a_nugget_takes_them(text):
 
 
 BAD = {
-    "text where times are needed": ("car1(o | g)", DataError, "o1"),
-    "text where places are needed": ("exp(o + t | g)", DataError, "'o' are no numbers"),
-    "a factor where distances are needed": ("matern(g | item)", DataError, "'g'"),
+    "text where an order is needed": ("ar1(colour | g)", DataError, "blue.*ordered=True"),
+    "text where times are needed": ("car1(colour | g)", DataError, "blue.*ordered=True"),
+    "text where places are needed": ("exp(colour + t | g)", DataError, "distances.*'colour'"),
     "no common spacing": ("ar1(time | g)", DataError, "no common spacing.*car1"),
     "no common spacing of toep": ("toep(time | g)", DataError, "no common spacing"),
-    "two columns of occasions": ("ar1(t + x | g)", DataError, "one column"),
+    "two columns of occasions": ("ar1(t + x | g)", DataError, "one ordered column"),
     "two correlations": ("us(o | g) + ar1(t | g)", ModelError, "one correlation"),
     "one correlation twice": ("ar1(t | g) + ar1(t | g)", ModelError, "one correlation|twice"),
     "two strata": ("diag(sex) + diag(o)", ModelError, "one set of strata"),
@@ -201,9 +202,10 @@ EFFECTS = {
     "an intercept that is not written": ("ar1(t | g)", FormulaError, "no intercept"),
     "an interaction": ("exp(0 + t*x | g)", FormulaError, "when or where"),
     "a function": ("ar1(0 + log(t) | g)", FormulaError, "when or where"),
-    "text where times are needed": ("car1(0 + o | g)", DataError, "no numbers"),
+    "text where an order is needed": ("toep(0 + colour | g)", DataError, "ordered=True"),
+    "text where times are needed": ("car1(0 + colour | g)", DataError, "ordered=True"),
     "no common spacing": ("toep(0 + time | g)", DataError, "no common spacing"),
-    "two columns": ("ar1(0 + t + x | g)", DataError, "one column"),
+    "two columns": ("ar1(0 + t + x | g)", DataError, "one ordered column"),
     "too many factors": ("fa(0 + o | g, k=2)", ModelError, "more loadings"),
     "far too many factors": ("fa(0 + o | g, k=12)", ModelError, "more loadings"),
     "one coefficient": ("fa(1 | g)", ModelError, "more loadings"),
