@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from bayeslmm.fit.tree import Components, Estimate
 from bayeslmm.gaussian.equations import FactorPoint, solve
 from bayeslmm.gaussian.posterior import covariance
 from bayeslmm.gaussian.variances import Variances
 from bayeslmm.model import Model
+
+ROUNDING = 1e-20  # of the response's sum of squares
+
+
+def nothing_left(model: Model, squares: float) -> bool:
+    """Whether a residual sum of squares is zero up to the rounding of the response."""
+    y = model.design.y - model.design.rows.offset
+    return squares <= ROUNDING * float(np.einsum("i,i,i->", model.precision_weights, y, y))
 
 
 def estimate_at(

@@ -18,9 +18,9 @@ from scipy import special
 
 from bayeslmm.covariance import Patterned
 from bayeslmm.engines.base import Engine, few_threads
-from bayeslmm.engines.closed import estimate_at
+from bayeslmm.engines.closed import estimate_at, nothing_left
 from bayeslmm.engines.given import given_variances
-from bayeslmm.errors import MethodError, PriorError, is_finite
+from bayeslmm.errors import FitError, MethodError, PriorError, is_finite
 from bayeslmm.fit.covariances import sds_and_correlations
 from bayeslmm.fit.tree import (
     Components,
@@ -182,7 +182,14 @@ def _student(
     """sigma² | y ~ IG(a_n, b_n); (beta, u) | y is t on 2 a_n degrees of freedom."""
     m = factor.equations.moments
     a = prior[0] + 0.5 * (m.n - n_flat)
-    b = prior[1] + 0.5 * float(factor.rho2[0])
+    left = float(factor.rho2[0])
+    if prior[1] == 0 and nothing_left(model, left):
+        raise FitError(
+            "The fixed and random effects fit the response exactly, so that the posterior of "
+            "sigma² is improper",
+            hint="Give sigma2_prior=(1, 1) or another with b > 0, or sigma among the variances",
+        )
+    b = prior[1] + 0.5 * left
     if not (a > 0 and b > 0):
         raise PriorError("The posterior of sigma² is improper", got=f"IG({a:g}, {b:g})")
     variances = Variances(relative.covariances, np.sqrt(np.array([b / a])))

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from bayeslmm.covariance import Patterned
 from bayeslmm.engines.base import fatal_findings
-from bayeslmm.engines.closed import estimate_at
+from bayeslmm.engines.closed import estimate_at, nothing_left
 from bayeslmm.engines.information import intervals
 from bayeslmm.engines.limits import at_limits
 from bayeslmm.errors import (
@@ -114,12 +114,8 @@ class _Best:
 
 def _require_response(problem: Profile) -> None:
     """Refuse a response that the fixed effects fit: rounding is all that is left of y'y."""
-    model = problem.model
-    if model.sigma_known:
-        return
-    y = model.design.y - model.design.rows.offset
-    total = float(np.einsum("i,i,i->", model.precision_weights, y, y))
-    if float(problem.equations.moments.ff[-1, -1]) <= 1e-20 * total:
+    left = float(problem.equations.moments.ff[-1, -1])
+    if not problem.model.sigma_known and nothing_left(problem.model, left):
         raise _unbounded("the response exactly")
 
 

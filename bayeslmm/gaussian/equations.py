@@ -29,7 +29,7 @@ from bayeslmm.gaussian.noisy_rows import noisy_rows
 from bayeslmm.gaussian.padded import Padded, padded
 from bayeslmm.gaussian.single import Single, single
 from bayeslmm.gaussian.solver import Blocks, Point, Reduced, Solver
-from bayeslmm.linalg.batched import cholesky, log_diagonal, solve_upper
+from bayeslmm.linalg.batched import cholesky_to_last, log_diagonal, solve_upper
 from bayeslmm.model import Model
 
 Floats = NDArray[np.float64]
@@ -165,7 +165,7 @@ def _lower(reduced: Reduced, sigma2: Floats | None, prior: BetaPrior | None) -> 
     if prior is not None:
         assert sigma2 is not None
         tail = tail + prior.corner(sigma2)
-    return cholesky(tail)
+    return cholesky_to_last(tail)
 
 
 @dataclass(frozen=True, eq=False)

@@ -166,7 +166,7 @@ class Profile:
         taken from the residual's share.
         """
         m = self.equations.moments
-        total = float(m.ff[-1, -1]) / max(1, m.n)
+        total = float(m.ff[-1, -1]) / max(1, m.n) or 1.0  # where nothing is left of the response
         is_sd = np.isfinite(self.lower)
         shares = np.zeros(len(self.identity))
         for zz, zf, basis in zip(m.zz, m.zf, self.basis, strict=False):

@@ -28,6 +28,23 @@ def cholesky(a: Floats) -> Floats:
         return out.reshape(a.shape)
 
 
+def cholesky_to_last(a: Floats) -> Floats:
+    """As `cholesky`, where the last pivot may be zero: what rounding makes negative is zero."""
+    out = cholesky(a)
+    failed = np.isnan(out[..., -1, -1])
+    if not np.any(failed):
+        return out
+    matrices = a[failed]
+    inner = cholesky(matrices[:, :-1, :-1])
+    fixed = np.zeros_like(matrices)
+    fixed[:, :-1, :-1] = inner
+    fixed[:, -1, :-1] = solve_lower(inner, matrices[:, :-1, -1:])[..., 0]
+    lost = np.isnan(inner).any(axis=(1, 2)) | ~np.isfinite(matrices).all(axis=(1, 2))
+    fixed[lost] = np.nan
+    out[failed] = fixed
+    return out
+
+
 def _small_cholesky(a: Floats) -> Floats:
     out = np.zeros(a.shape)
     with np.errstate(invalid="ignore", divide="ignore"):

@@ -161,7 +161,7 @@ def _descend(f: _Counted, x: Floats, lower: Floats, curvature: Floats) -> Floats
     H = np.diag(curvature)
     value, slope = f(x)
     for _ in range(MOST_STEPS):
-        step = -np.linalg.solve(H, slope)
+        step = _quasi_newton(H, slope, curvature)
         room = WIDEST * np.maximum(1.0, np.abs(x)) / np.maximum(np.abs(step), 1e-300)
         step *= min(1.0, float(room.min()))
         if -float(slope @ step) < NEARLY:
@@ -186,6 +186,14 @@ def _descend(f: _Counted, x: Floats, lower: Floats, curvature: Floats) -> Floats
         if np.any((x > lower) & (x < lower + NEAR)):
             return x
     return x
+
+
+def _quasi_newton(H: Floats, slope: Floats, curvature: Floats) -> Floats:
+    """-H⁻¹ slope, or a step by the diagonal curvature where updates made H singular."""
+    try:
+        return np.asarray(-np.linalg.solve(H, slope))
+    except np.linalg.LinAlgError:
+        return np.asarray(-slope / curvature)
 
 
 def _updated(H: Floats, move: Floats, change: Floats) -> Floats:
