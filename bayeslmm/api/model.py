@@ -90,7 +90,7 @@ class Model:
         trials: str | ArrayLike | None = None,
         missing: str = "drop",
     ) -> None:
-        matrix = None if residual is None or isinstance(residual, str) else square(residual)
+        matrix = None if residual is None or isinstance(residual, str) else square(residual, data)
         known = Known(matrix, read_relationships(relationship))
         spec = Specification(
             formula,

@@ -15,9 +15,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bayeslmm.design.normal import Columns, Normal, index_dtype
+from bayeslmm.design.numeric_text import numeric_text
 from bayeslmm.design.table import Taken
 from bayeslmm.design.types import Floats
-from bayeslmm.errors import DataError
+from bayeslmm.errors import DataError, listed
 
 _TIMES = "Turn it into a number first, such as days since a start"
 _TIME_GROUPS = "As a grouping factor it has to be text: data[{0!r}] = data[{0!r}].astype(str)"
@@ -70,7 +71,7 @@ def normalise(column: pd.Series[Any], name: str, *, group: bool = False) -> Norm
     """
     dtype = column.dtype
     if isinstance(dtype, np.dtype) and dtype.kind in "iuf":
-        return _number(column, name)
+        return _number(column, name, group=group)
     if isinstance(dtype, pd.ArrowDtype) and str(dtype).startswith("dictionary"):
         arrow: Any = column.array.__arrow_array__()
         column = arrow.unify_dictionaries().to_pandas().set_axis(column.index)
@@ -86,7 +87,7 @@ def normalise(column: pd.Series[Any], name: str, *, group: bool = False) -> Norm
     if _is_time(dtype):
         raise _times(name, str(dtype), group)
     if pd.api.types.is_numeric_dtype(dtype):
-        return _number(column, name)
+        return _number(column, name, group=group)
     if pd.api.types.is_string_dtype(dtype) and not _is_object(dtype):
         return _text(column, name)
     if _is_object(dtype):
@@ -111,11 +112,25 @@ def numbers(column: Normal, what: str, name: str) -> Floats:
     if column.labels is not None and not column.is_truth:
         raise DataError(
             f"{what} has to be a number",
-            got="text or a categorical, with levels " + ", ".join(map(str, column.labels[:5])),
-            hint=f"If the text shows numbers, convert it: "
-            f"data[{name!r}] = data[{name!r}].astype(float)",
+            got="text or a categorical, with levels " + listed(column.labels, 60),
+            hint=_as_numbers(column.labels, name),
         )
     return column.floats
+
+
+def _as_numbers(labels: Sequence[Any], name: str) -> str:
+    """How a column of these levels is made numeric."""
+    found = numeric_text(labels)
+    if not found.n_numbers:
+        return (
+            f"If the text shows numbers, convert it: data[{name!r}] = data[{name!r}].astype(float)"
+        )
+    if found.others:
+        return (
+            f"{listed(map(repr, found.others), 60)} is not a number; to make it missing, write "
+            f"{found.remedy(name)}"
+        )
+    return f"If the text shows numbers, convert it: {found.remedy(name)}"
 
 
 def input_numbers(key: str, column: pd.Series[Any]) -> Floats:
@@ -139,10 +154,12 @@ def _times(name: str, got: str, group: bool) -> DataError:
     return DataError(f"The column {name!r} holds times", got=got, hint=hint)
 
 
-def _number(column: pd.Series[Any], name: str) -> Normal:
+def _number(column: pd.Series[Any], name: str, *, group: bool = False) -> Normal:
     """Numbers, copied: the table stays its owner's to change."""
     if _fits_int64(column):
         return Normal(name, _own(column.to_numpy(dtype=np.int64)), column.index)
+    if pd.api.types.is_integer_dtype(column.dtype):
+        return _long_integers([int(v) for v in column], column.index, name, group)
     values = column.to_numpy(dtype=np.float64)
     if not np.isfinite(values).all():
         infinite = ~np.isfinite(values)
@@ -174,7 +191,10 @@ def _object(column: pd.Series[Any], name: str, group: bool) -> Normal:
     if kind == "boolean":
         return _truth(column, name, np.array([bool(v) for v in values]))
     if kind == "integer":
-        return normalise(_from_objects(column, values), name)
+        whole = [int(v) for v in values]
+        if all(-(2**63) <= v < 2**63 for v in whole):
+            return _number(pd.Series(whole, index=column.index, dtype="int64"), name)
+        return _long_integers(whole, column.index, name, group)
     if kind in ("floating", "mixed-integer-float", "decimal"):
         return _number(pd.Series([float(v) for v in values], index=column.index), name)
     if kind in ("datetime", "datetime64", "date", "time", "timedelta", "timedelta64", "period"):
@@ -195,9 +215,22 @@ def _object(column: pd.Series[Any], name: str, group: bool) -> Normal:
     )
 
 
-def _from_objects(column: pd.Series[Any], values: Sequence[Any]) -> pd.Series[Any]:
-    big = any(abs(v) >= 2**63 for v in values)
-    return pd.Series(values, index=column.index, dtype="float64" if big else "int64")
+def _long_integers(values: Sequence[int], index: pd.Index[Any], name: str, group: bool) -> Normal:
+    """Whole numbers beyond 64 bits: text as levels of a grouping factor, else floats."""
+    known = sorted(set(values))
+    if group:
+        place = {value: code for code, value in enumerate(known)}
+        codes = np.array([place[value] for value in values], dtype=np.intp)
+        return Normal(name, codes, index, [str(value) for value in known])
+    try:
+        floats = np.array([float(value) for value in values])
+    except OverflowError:
+        raise DataError(
+            f"The column {name!r} holds numbers beyond the range of floats",
+            hint="Divide them by a power of ten first",
+        ) from None
+    merged = len(set(map(float, known))) < len(known)
+    return Normal(name, _own(floats), index, merged=merged)
 
 
 def _categorical(column: pd.Series[Any], name: str) -> Normal:
@@ -233,7 +266,8 @@ def _text(column: pd.Series[Any], name: str) -> Normal:
     order = sorted(range(len(texts)), key=texts.__getitem__)
     place = np.empty(len(order), dtype=np.intp)
     place[order] = np.arange(len(order))
-    return Normal(name, place[codes], column.index, [texts[i] for i in order])
+    labels = [texts[i] for i in order]
+    return Normal(name, place[codes], column.index, labels, is_text=True)
 
 
 def _truth(column: pd.Series[Any], name: str, values: NDArray[np.bool_]) -> Normal:
@@ -245,7 +279,13 @@ def _truth(column: pd.Series[Any], name: str, values: NDArray[np.bool_]) -> Norm
 def _labels(categories: pd.Index[Any]) -> list[str | int | float | bool]:
     """Levels as text, numbers or truth values: what a file and a coordinate can hold."""
     plain = categories.tolist()
-    return plain if set(map(type, plain)) <= {str} else [_label(level) for level in plain]
+    if set(map(type, plain)) <= {str}:
+        return plain
+    labels = [_label(level) for level in plain]
+    whole = [v for v in labels if isinstance(v, int)]
+    if any(not -(2**63) <= v < 2**63 for v in whole):  # arrays would make floats of them
+        return [str(v) for v in labels]
+    return labels
 
 
 def _label(level: Any) -> str | int | float | bool:

@@ -7,12 +7,13 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
-from bayeslmm.design.table import Taken
+from bayeslmm.design.table import Taken, matched
 from bayeslmm.errors import DataError
 
 Extras = Mapping[str, str | ArrayLike]
+_ALLOWED = "a column's name, or one number for each row"
 
 
 def read_extras(extras: Extras | None, table: Taken) -> dict[str, pd.Series[Any]]:
@@ -22,12 +23,13 @@ def read_extras(extras: Extras | None, table: Taken) -> dict[str, pd.Series[Any]
     ----------
     extras : dict of str to (column name or array of shape (n,))
     table : Taken, n rows
-        Holds the named columns.
+        Holds the named columns. A Series is matched by the row labels of a pandas table; all else
+        by position.
 
     Raises
     ------
     DataError
-        If an array hasn't one number a row.
+        If an array hasn't one number a row, or a Series has other row labels.
     """
     return {key: _read(key, value, table) for key, value in (extras or {}).items()}
 
@@ -40,15 +42,19 @@ def named_columns(extras: Extras | None) -> list[str]:
 def _read(key: str, value: str | ArrayLike, table: Taken) -> pd.Series[Any]:
     if isinstance(value, str):
         return table.columns[value]
-    if not isinstance(value, pd.Series | pd.Index):
-        array = np.asarray(value)
-        if array.ndim != 1:
-            raise DataError(
-                f"{key} has {array.ndim} dimensions",
-                allowed=f"a column's name, or one number for each of the {len(table)} rows",
-            )
-        value = pd.Series(array)
-    if len(value) != len(table):
-        raise DataError(f"{key} has {len(value)} values, and the table {len(table)} rows")
+    column = value if isinstance(value, pd.Series | pd.Index) else pd.Series(_array(key, value))
+    if len(column) != len(table):
+        raise DataError(
+            f"{key} has {len(column)} values, and the table has {len(table)} rows", allowed=_ALLOWED
+        )
+    if table.labelled and isinstance(value, pd.Series):
+        column = matched(value, table.index, key, "the table")
     # without its own name, which may be that of another column
-    return pd.Series(value).set_axis(table.index).rename(None)
+    return pd.Series(column).set_axis(table.index).rename(None)
+
+
+def _array(key: str, value: ArrayLike) -> NDArray[Any]:
+    array = np.asarray(value)
+    if array.ndim != 1:
+        raise DataError(f"{key} has {array.ndim} dimensions", allowed=_ALLOWED)
+    return array

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from bayeslmm.design import numeric_text
 from bayeslmm.design.blocks import Learnt, LearntBlock, learn_block
 from bayeslmm.design.coding import LearntTerms, learn_terms, ordered_columns
 from bayeslmm.design.columns import (
@@ -117,6 +118,7 @@ def learn(
     inputs = {key: input_numbers(key, column) for key, column in given.items()}
     sources = {key: value for key, value in (extras or {}).items() if isinstance(value, str)}
     notes += _unused(columns, _only_places(formula, occasions)) + _ordered(formula, columns)
+    notes += numeric_text.warnings_of(formula, columns)
     design = _materialise(formula, columns, inputs, sources, notes, categories, levels or {})
     for note in notes:
         warn(note, DataWarning)

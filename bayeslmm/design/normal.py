@@ -16,6 +16,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bayeslmm.design.types import Floats
+from bayeslmm.errors import DataError
 
 _EXACT = 2**53  # from here on floats skip whole numbers
 _FEW = 1_000
@@ -40,6 +41,11 @@ class Normal:
         Levels that the table's column named, and no row has.
     declared : sequence
         All levels that it named, in order, where no row has some of them; else empty.
+    is_text : bool
+        Whether it was plain text, and no categorical.
+    merged : bool
+        Whether its whole numbers are beyond 64 bits, and different ones became one float: it can
+        be a covariate, and has no levels.
     """
 
     name: str
@@ -49,6 +55,8 @@ class Normal:
     ordered: bool = False
     unused: tuple[str, ...] = ()
     declared: Sequence[Any] = ()
+    is_text: bool = False
+    merged: bool = False
 
     def __len__(self) -> int:
         return len(self.values)
@@ -68,6 +76,12 @@ class Normal:
     @cached_property
     def coded(self) -> tuple[NDArray[Any], NDArray[np.intp]]:
         """Its levels, shape (J,), or its numbers in order; and the level of each row, (n,)."""
+        if self.merged:
+            raise DataError(
+                f"The column {self.name!r} holds whole numbers beyond 64 bits, whose levels can't "
+                "be kept apart as numbers",
+                hint=f"Make them text: data[{self.name!r}] = data[{self.name!r}].astype(str)",
+            )
         if self.labels is not None:
             return (np.array(self.labels) if self.labels else np.empty(0)), self.values
         found, codes = distinct(self.values)

@@ -27,10 +27,13 @@ class Taken:
         By name; each has `index`.
     index : Index, length n
         The table's row labels.
+    labelled : bool
+        Whether the labels are the table's own, so that a Series is matched by them.
     """
 
     columns: dict[str, pd.Series[Any]]
     index: pd.Index[Any]
+    labelled: bool = False
 
     def __len__(self) -> int:
         return len(self.index)
@@ -71,6 +74,32 @@ def has_column(data: object, name: str) -> bool:
     return name in [str(column) for column in (columns if names is None else names)]
 
 
+def matched(series: pd.Series[Any], index: pd.Index[Any], what: str, where: str) -> pd.Series[Any]:
+    """A Series in the order of `index`.
+
+    Raises
+    ------
+    DataError
+        The labels differ, or repeat in another order.
+    """
+    if series.index.equals(index):
+        return series
+    if not (series.index.is_unique and index.is_unique):
+        raise DataError(
+            f"{what} has repeated row labels, and they are not those of {where} in the same order",
+            hint="If the rows correspond by position, give an array: .to_numpy()",
+        )
+    absent = index.difference(series.index, sort=False)
+    if len(series) != len(index) or len(absent):
+        label = str((absent if len(absent) else series.index.difference(index))[:1].tolist()[0])
+        raise DataError(
+            f"{what} and {where} have different row labels",
+            got=f"{shorter(label, 60)!r} in one of them only",
+            hint="If the rows correspond by position, give an array: .to_numpy()",
+        )
+    return series.reindex(index)
+
+
 def labels_of(index: pd.Index[Any]) -> NDArray[Any]:
     """The row labels of an index; those of a MultiIndex are tuples."""
     return np.asarray(index.to_numpy())
@@ -85,7 +114,7 @@ def _from_pandas(data: pd.DataFrame, names: Sequence[str]) -> Taken:
     labels = list(data.columns)
     places = _places([str(column) for column in labels], names)
     columns = {name: _pandas_column(data, labels, place) for name, place in places.items()}
-    return Taken(columns, data.index)
+    return Taken(columns, data.index, labelled=True)
 
 
 def _pandas_column(data: pd.DataFrame, labels: Sequence[Any], place: int) -> pd.Series[Any]:
@@ -99,6 +128,7 @@ def _from_mapping(data: Mapping[Any, Any], names: Sequence[str]) -> Taken:
     keys = list(data)
     places = _places([str(key) for key in keys], names)
     columns = {name: _one_column(name, data[keys[place]]) for name, place in places.items()}
+    columns = _matched_series(data, places, columns)
     lengths = {name: len(column) for name, column in columns.items()}
     if len(set(lengths.values())) > 1:
         raise DataError(
@@ -109,6 +139,21 @@ def _from_mapping(data: Mapping[Any, Any], names: Sequence[str]) -> Taken:
     return Taken(
         {name: column.set_axis(index).rename(name) for name, column in columns.items()}, index
     )
+
+
+def _matched_series(
+    data: Mapping[Any, Any], places: Mapping[str, int], columns: dict[str, pd.Series[Any]]
+) -> dict[str, pd.Series[Any]]:
+    """The columns of a dict, those given as Series in the order of the first such."""
+    keys = list(data)
+    labelled = [name for name in columns if isinstance(data[keys[places[name]]], pd.Series)]
+    if len({len(column) for column in columns.values()}) > 1:  # told of by the caller
+        return columns
+    first = columns[labelled[0]].index if labelled else pd.RangeIndex(0)
+    return columns | {
+        name: matched(columns[name], first, f"The column {name!r}", f"column {labelled[0]!r}")
+        for name in labelled[1:]
+    }
 
 
 def _one_column(name: str, values: object) -> pd.Series[Any]:
@@ -155,6 +200,8 @@ def _series(column: nw.Series[Any]) -> pd.Series[Any]:
         return pd.Series(pd.Categorical(values, categories=list(dtype.categories)))
     if dtype == nw.Boolean:
         return pd.Series(values, dtype="boolean")
+    if isinstance(dtype, nw.Int128 | nw.UInt128):
+        return pd.Series(values, dtype=object)
     if dtype.is_integer():
         unsigned = isinstance(dtype, nw.UInt64)
         return pd.Series(values, dtype="UInt64" if unsigned else "Int64")

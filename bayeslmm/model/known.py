@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from bayeslmm.covariance import Precision
@@ -85,6 +86,19 @@ class Known:
         return np.asarray(self.residual[np.ix_(kept, kept)])
 
 
+def _in_order(matrix: pd.DataFrame, index: pd.Index[Any]) -> pd.DataFrame:
+    if matrix.index.equals(index) and matrix.columns.equals(index):
+        return matrix
+    labels = (matrix.index, matrix.columns)
+    same = all(found.is_unique and set(found) == set(index) for found in labels)
+    if not (same and index.is_unique):
+        raise DataError(
+            "The rows and columns of residual= have other labels than the table's rows",
+            hint="If they correspond by position, give an array: .to_numpy()",
+        )
+    return matrix.loc[index, index]
+
+
 NOTHING = Known()
 
 
@@ -100,14 +114,22 @@ def check_residual(spec: Specification, known: Known) -> None:
         raise ModelError("residual= and a predictor of sigma can't go together")
 
 
-def square(value: Any) -> Floats:
+def square(value: Any, data: Any = None) -> Floats:
     """A matrix over the table's rows.
+
+    Parameters
+    ----------
+    value : array or DataFrame
+        A DataFrame is put in the order of the table's row labels, where `data` has some.
+    data : table, optional
 
     Raises
     ------
     DataError
-        It is none.
+        It is none, or its labels are not those of the table.
     """
+    if isinstance(value, pd.DataFrame) and isinstance(data, pd.DataFrame):
+        value = _in_order(value, data.index)
     try:
         matrix = np.asarray(value, dtype=np.float64)
     except (TypeError, ValueError):

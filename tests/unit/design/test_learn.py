@@ -172,8 +172,8 @@ def test_extras_by_name_and_as_arrays() -> None:
     np.testing.assert_array_equal(again.offset, design.offset)
 
 
-def test_series_as_an_extra_is_taken_by_place() -> None:
-    weights = FRAME["x"].set_axis(range(8, 0, -1))
+def test_a_missing_extra_drops_its_row() -> None:
+    weights = FRAME["x"].copy()
     weights.iloc[0] = np.nan
     with pytest.warns(DataWarning, match="weights: 1"):
         design = learn(parse("y ~ x"), FRAME, extras={"weights": weights})
@@ -183,7 +183,7 @@ def test_series_as_an_extra_is_taken_by_place() -> None:
 @pytest.mark.parametrize(
     ("value", "error", "words"),
     [
-        ([1, 2, 3], DataError, "weights has 3 values, and the table 8 rows"),
+        ([1, 2, 3], DataError, "weights has 3 values, and the table has 8 rows"),
         (np.eye(8), DataError, "2 dimensions"),
         ("nope", ColumnError, "no column 'nope'"),
         ("f", DataError, "weights has to be a number"),
