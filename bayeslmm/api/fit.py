@@ -12,7 +12,8 @@ import xarray as xr
 from bayeslmm import fit as fitting
 from bayeslmm.api.show import Summary, summarise
 from bayeslmm.diagnostics.leverage import leverage
-from bayeslmm.errors import FitError
+from bayeslmm.engines import ENGINES
+from bayeslmm.errors import FileError, FitError
 from bayeslmm.fit import FitValues
 from bayeslmm.fit.contrasts import contrast, vcov
 from bayeslmm.fit.path import path
@@ -310,4 +311,6 @@ def load_fit(path: str | Path) -> Fit:
         No such file, or not a saved fit.
     """
     model, values = fitting.load(path)
+    if values.method not in ENGINES:
+        raise FileError(f"{str(path)!r} holds a fit by an unknown method", got=values.method[:60])
     return Fit(model, values)

@@ -10,6 +10,8 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from bayeslmm.errors import FitError
+from bayeslmm.fit.finite import not_finite
 from bayeslmm.gaussian.effects import EffectMoments
 from bayeslmm.model import Model
 from bayeslmm.model.names import RESIDUAL_PAR, group_names, residual_names, response_name
@@ -32,12 +34,27 @@ class FitValues:
         Numbers about the whole fit: ``loglik``, ``n_parameters``, ``converged``, …
     notes : tuple of str
         What was said while fitting.
+
+    Raises
+    ------
+    FitError
+        A NaN or an infinity that is not documented, by name.
     """
 
     method: str
     tree: xr.DataTree
     scalars: dict[str, float] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        bad = not_finite(self.tree, self.scalars)
+        if bad:
+            more = f" and {len(bad) - 5} more" if len(bad) > 5 else ""
+            raise FitError(
+                f"Method {self.method!r} has no finite answer for {', '.join(bad[:5])}{more}",
+                hint="Check the units of the columns (scale(x)), collinear columns, and priors of "
+                "extreme width",
+            )
 
 
 @dataclass(frozen=True, slots=True)

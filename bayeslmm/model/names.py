@@ -14,6 +14,7 @@ from bayeslmm.model.types import Model
 RESIDUAL_PAR = "residual_par"
 RESERVED = frozenset(
     {
+        ".",  # in a file, the group itself
         "chain",
         "draw",
         "coef",
@@ -220,7 +221,11 @@ def renamed(model: Model) -> list[str]:
     """A sentence for each factor whose name had to change."""
     return [
         f"Factor {g.group!r} is called {g.label!r} in the tree: "
-        + ("a file can't hold a '/'." if "/" in g.group else "its own name is taken.")
+        + (
+            "files can't hold that name."
+            if "/" in g.group or g.group == "."
+            else "its own name is taken."
+        )
         for g in group_names(model)
         if g.label != g.group
     ]
