@@ -196,7 +196,8 @@ def _object(column: pd.Series[Any], name: str, group: bool) -> Normal:
             return _number(pd.Series(whole, index=column.index, dtype="int64"), name)
         return _long_integers(whole, column.index, name, group)
     if kind in ("floating", "mixed-integer-float", "decimal"):
-        return _number(pd.Series([float(v) for v in values], index=column.index), name)
+        own = _number(pd.Series(_floats(values, name), index=column.index), name)
+        return replace(own, merged=len(set(values)) > len(set(own.values.tolist())))
     if kind in ("datetime", "datetime64", "date", "time", "timedelta", "timedelta64", "period"):
         raise _times(name, kind, group)
     if kind == "complex":
@@ -222,15 +223,19 @@ def _long_integers(values: Sequence[int], index: pd.Index[Any], name: str, group
         place = {value: code for code, value in enumerate(known)}
         codes = np.array([place[value] for value in values], dtype=np.intp)
         return Normal(name, codes, index, [str(value) for value in known])
+    floats = np.array(_floats(values, name))
+    merged = len(set(map(float, known))) < len(known)
+    return Normal(name, _own(floats), index, merged=merged)
+
+
+def _floats(values: Sequence[Any], name: str) -> list[float]:
     try:
-        floats = np.array([float(value) for value in values])
+        return [float(value) for value in values]
     except OverflowError:
         raise DataError(
             f"The column {name!r} holds numbers beyond the range of floats",
             hint="Divide them by a power of ten first",
         ) from None
-    merged = len(set(map(float, known))) < len(known)
-    return Normal(name, _own(floats), index, merged=merged)
 
 
 def _categorical(column: pd.Series[Any], name: str) -> Normal:

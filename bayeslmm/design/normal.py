@@ -44,8 +44,8 @@ class Normal:
     is_text : bool
         Whether it was plain text, and no categorical.
     merged : bool
-        Whether its whole numbers are beyond 64 bits, and different ones became one float: it can
-        be a covariate, and has no levels.
+        Whether its numbers are beyond 64 bits, and different ones became one float: it can be a
+        covariate, and has no levels.
     """
 
     name: str
@@ -78,8 +78,8 @@ class Normal:
         """Its levels, shape (J,), or its numbers in order; and the level of each row, (n,)."""
         if self.merged:
             raise DataError(
-                f"The column {self.name!r} holds whole numbers beyond 64 bits, whose levels can't "
-                "be kept apart as numbers",
+                f"The column {self.name!r} holds numbers beyond 64 bits, whose levels are not "
+                "distinct as floats",
                 hint=f"Make them text: data[{self.name!r}] = data[{self.name!r}].astype(str)",
             )
         if self.labels is not None:

@@ -54,6 +54,9 @@ def test_levels_of_polars_stay_apart(right: float) -> None:
 
 def test_as_another_kind_of_factor_they_are_refused() -> None:
     data = pd.DataFrame(DATA | {"g": COLUMNS["uint64"]})
+    mixed = data.assign(g=pd.Series([*IDS[:-1], 0.5], dtype=object))
+    with pytest.raises(DataError, match=r"astype\(str\)"):
+        bl.Model("y ~ (1 | g)", mixed)
     for formula, options in (("y ~ C(g)", {}), ("y ~ x", {"residual": "diag(g)"})):
         with pytest.raises(DataError, match=r"astype\(str\)"):
             bl.Model(formula, data, **options)
