@@ -139,7 +139,7 @@ class Model:
         Parameters
         ----------
         method : {"auto", "exact", "reml", "ml", "anova", "conjugate", "nuts"}
-            ``"auto"`` takes the first willing one of exact and nuts, and notes why.
+            ``"auto"`` takes the first available one of exact and nuts, and notes why.
         seed : int, optional
             For methods that draw; the same seed gives the same draws.
         draws, chains : int

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from bayeslmm.engines import willing
+from bayeslmm.engines import availability
 from bayeslmm.fit import FitValues, fixef, varcorr
 from bayeslmm.model import Model
 
@@ -132,10 +132,8 @@ def _prior_table(model: Model) -> pd.DataFrame:
 
 
 def _methods(model: Model) -> tuple[str, ...]:
-    reasons = willing(model)
-    able = [name for name, reason in reasons.items() if reason is None]
-    refused = [f"{name} refuses: {reason}" for name, reason in reasons.items() if reason]
-    return (f"willing: {', '.join(able)}", *refused)
+    able, reasons = availability(model)
+    return (f"available: {', '.join(able) or 'none'}", *reasons)
 
 
 def summarise(model: Model, values: FitValues) -> Summary:

@@ -1,5 +1,5 @@
 """One method a file: Model to fit values."""
 
-from bayeslmm.engines.registry import AUTOMATIC, ENGINES, choose, willing
+from bayeslmm.engines.registry import AUTOMATIC, ENGINES, availability, choose
 
-__all__ = ["AUTOMATIC", "ENGINES", "choose", "willing"]
+__all__ = ["AUTOMATIC", "ENGINES", "availability", "choose"]

@@ -48,7 +48,7 @@ class Exact(Engine):
         if bad:
             return (
                 f"'exact' takes normal, Student-t, Cauchy and flat priors on coefficients, not "
-                f"{model.priors[bad[0]]} on {bad[0]}; 'nuts' takes it."
+                f"{model.priors[bad[0]]} on {bad[0]}; use 'nuts'."
             )
         return improper(model)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from bayeslmm.engines.anova import Anova
 from bayeslmm.engines.base import Engine
 from bayeslmm.engines.conjugate import Conjugate
@@ -37,7 +39,7 @@ def choose(model: Model, method: str) -> tuple[Engine, list[str]]:
         A likelihood method on a model whose variances the data can't tell.
     """
     if method == "auto":
-        return _first_willing(model)
+        return _first_available(model)
     if not isinstance(method, str) or method not in ENGINES:
         hint = nearest(str(method), [*ENGINES, "auto"], "method")
         raise MethodError(f"Unknown method {method!r}", hint=hint)
@@ -45,20 +47,38 @@ def choose(model: Model, method: str) -> tuple[Engine, list[str]]:
     if reason is not None:
         unidentified = any(method in finding.fatal for finding in model.findings)
         error = IdentifiabilityError if unidentified else MethodError
-        raise error(f"Method {method!r} can't serve this model: {reason}")
+        reason = reason.replace(f"{method!r} ", "it ", 1)
+        raise error(f"Method {method!r} is not available for this model: {reason}")
     return ENGINES[method], []
 
 
-def _first_willing(model: Model) -> tuple[Engine, list[str]]:
+def _first_available(model: Model) -> tuple[Engine, list[str]]:
     notes: list[str] = []
     for name in AUTOMATIC:
         reason = ENGINES[name].refuse(model)
         if reason is None:
-            return ENGINES[name], [*notes, f"method='auto' took {name!r}."]
-        notes.append(f"{name!r} stepped aside: {reason}")
-    raise MethodError("No method can serve this model", got="; ".join(notes))
+            return ENGINES[name], [*notes, f"method='auto' is {name!r} here."]
+        notes.append(f"{name!r} is not available: {reason}")
+    raise MethodError(f"No method is available for this model: {' '.join(notes)}")
 
 
-def willing(model: Model) -> dict[str, str | None]:
-    """Every method with the reason why it refuses, None where it is willing."""
-    return {name: engine.refuse(model) for name, engine in ENGINES.items()}
+def availability(model: Model) -> tuple[list[str], list[str]]:
+    """The methods that are available for a model, and sentences on why the others are not."""
+    reasons = {name: engine.refuse(model) for name, engine in ENGINES.items()}
+    able = [name for name, reason in reasons.items() if reason is None]
+    by_reason: dict[str, list[str]] = {}
+    for name, reason in reasons.items():
+        if reason is not None:
+            whole = reason.removeprefix(f"{name!r} needs ").removesuffix("; use 'nuts'.")
+            by_reason.setdefault(whole.rstrip("."), []).append(name)
+    return able, [_why(names, reason, reasons) for reason, names in by_reason.items()]
+
+
+def _why(names: list[str], reason: str, reasons: Mapping[str, str | None]) -> str:
+    """One sentence for all methods that a model lacks for one reason."""
+    first = str(reasons[names[0]])
+    if not first.startswith(f"{names[0]!r} needs "):
+        return f"{', '.join(names)}: {reason}."
+    if sum(text is not None for text in reasons.values()) == len(names) > 1:
+        return f"The other methods need {reason}."
+    return f"{', '.join(names)} need{'s' if len(names) == 1 else ''} {reason}."

@@ -109,7 +109,7 @@ def build(
         notes.append(warn(f"{design.n} rows for {design.p} fixed coefficients", DataWarning))
     if design.categories and not family.categorical:
         no, yes = design.categories
-        notes.append(warn(f"{design.formula.response} is 1 for {yes}, 0 for {no}.", DataWarning))
+        notes.append(f"The response {design.formula.response!r} is 1 for {yes} and 0 for {no}.")
     notes += [warn(text, DataWarning) for text in (*renamed(model), *known.unlabelled(design))]
     return replace(model, spec=spec, notes=tuple(notes))
 

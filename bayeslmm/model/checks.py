@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 from bayeslmm.covariance import STRUCTURES, Precision
 from bayeslmm.design import Design, RandomBlock
 from bayeslmm.linalg.compiled import one_blas_thread
-from bayeslmm.model.dispersion import Dispersion, Effects, dispersion
+from bayeslmm.model.dispersion import Dispersion, Effects, Errors, dispersion
 from bayeslmm.model.identified import say, unidentified
 from bayeslmm.model.residual import Residual
 from bayeslmm.model.rows import sample
+from bayeslmm.model.saturated import as_residuals
 from bayeslmm.model.scales import STRETCH, Extent
 from bayeslmm.model.types import Finding
 from bayeslmm.model.unbounded import unbounded
@@ -82,7 +83,7 @@ def _of_dispersion(
 
 
 def _not_told(V: Dispersion, design: Design, used: Ints, stopped: frozenset[str]) -> list[Finding]:
-    """Parameters that can't be told apart, for methods that nothing has stopped."""
+    """Parameters that are not identified, for methods that nothing has stopped."""
     if "reml" in stopped or (design.n <= design.p and not design.blocks):
         return []
     which = unidentified(V, design.X, used, restricted=True)
@@ -90,8 +91,20 @@ def _not_told(V: Dispersion, design: Design, used: Ints, stopped: frozenset[str]
         return []
     at_all = () if "ml" in stopped else unidentified(V, design.X, used, restricted=False)
     if at_all:
-        return [say(V, at_all, LIKELIHOOD, _where(V, at_all, design.n))]
+        return [say(V, at_all, LIKELIHOOD, _where(V, at_all, design.n), _instead(V, at_all))]
     return [say(V, which, RESTRICTED, " once the fixed effects are taken out (REML)")]
+
+
+def _instead(V: Dispersion, which: Sequence[int]) -> str:
+    """What to write instead of a term with one row per effect."""
+    if any(isinstance(part, Errors) and part.text for part in V.parts):
+        return ""
+    for part in (V.parts[i] for i in which):
+        if isinstance(part, Effects) and part.kin is None:
+            found = as_residuals(part.block, part.part)
+            if found is not None:
+                return f'Leave the term out, and write residual="{found}".'
+    return ""
 
 
 def _where(V: Dispersion, which: Sequence[int], n: int) -> str:
@@ -117,8 +130,8 @@ def _levels(block: RandomBlock, n: int, told_apart: bool) -> list[Finding]:
             what = "one row per level" if block.n_levels == n else f"{block.n_levels * k} effects"
             text = (
                 f"Term ({names} | {block.group}) has {what} for {n} rows: its variance and the "
-                "residual variance are not identified apart, and only proper priors tell them. "
-                "Give known_sd, or drop a coefficient."
+                "residual variance are not identified apart, and only proper priors determine "
+                "them. Give known_sd, or drop a coefficient."
             )
             out.append(Finding(text, LIKELIHOOD, (block.group,)))
         elif part.structure == "us" and not patterned and block.n_levels < k * (k + 1) // 2:

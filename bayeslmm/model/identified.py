@@ -127,22 +127,34 @@ def _null(table: Floats, owner: Sequence[int]) -> set[int]:
     return out
 
 
-def say(V: Dispersion, which: tuple[int, ...], fatal: frozenset[str], where: str) -> Finding:
-    """The finding on parts that can't be told apart; `where` is by what methods."""
+def say(
+    V: Dispersion, which: tuple[int, ...], fatal: frozenset[str], where: str, instead: str = ""
+) -> Finding:
+    """The finding on parts that are not identified apart.
+
+    Parameters
+    ----------
+    V : Dispersion
+    which : tuple of int
+        The parts.
+    fatal : frozenset of str
+        Methods that can't be used.
+    where : str
+        By what methods, or why.
+    instead : str
+        What to write instead.
+    """
     parts = [V.parts[i] for i in which]
     names = [part.name for part in parts]
     groups = tuple(part.block.group if isinstance(part, Effects) else "Residual" for part in parts)
     if len(names) == 1:
-        what = f"The parameters of {names[0]} can't all be told from the data"
+        what = f"The parameters of {names[0]} are not all identified by the data"
+        usual = "Take a structure with fewer parameters."
     else:
-        what = f"{', '.join(names[:-1])} and {names[-1]} can't be told apart"
+        what = f"{', '.join(names[:-1])} and {names[-1]} are not identified apart"
+        usual = "Leave one of them out, or give known_sd."
     text = (
-        f"{what}{where}: different values give the same covariance, so that they are not "
-        "identified, and only proper priors tell them. "
-        + (
-            "Leave one of them out, or give known_sd."
-            if len(names) > 1
-            else "Take a structure with fewer parameters."
-        )
+        f"{what}{where}: different values give the same covariance, so that only proper priors "
+        f"determine them. {instead or usual}"
     )
     return Finding(text, fatal, tuple(dict.fromkeys(groups)))

@@ -81,8 +81,8 @@ def test_the_free_scalar_variance() -> None:
 @pytest.mark.parametrize(
     ("variant", "words"),
     [
-        ("diagonal_free", "can't all be told"),
-        ("free_free", "can't all be told"),
+        ("diagonal_free", "not all identified"),
+        ("free_free", "not all identified"),
         ("random_free", "can't tell its variance"),
     ],
 )

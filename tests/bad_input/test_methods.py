@@ -40,7 +40,7 @@ CASES = [
         lambda _: plain().fit("exact", seed="lucky", draws=5)
     ),
     bad("negative seed", MethodError, "seed", "-1")(lambda _: plain().fit("exact", seed=-1)),
-    bad("uniform slope in exact", MethodError, "uniform(-5, 5)", "beta[x]", "'nuts' takes it")(
+    bad("uniform slope in exact", MethodError, "uniform(-5, 5)", "beta[x]", "use 'nuts'")(
         lambda _: model(priors={"beta[x]": "uniform(-5, 5)"}).fit("exact")
     ),
     bad("factor with one level in reml", IdentifiabilityError, "'one'", "one level", "proper")(

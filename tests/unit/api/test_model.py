@@ -1,4 +1,4 @@
-"""The Model that users hold: what it shows, which methods are willing, what it says."""
+"""The Model that users hold: what it shows, which methods are available, what it says."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def data() -> pd.DataFrame:
 def test_text_and_html_show_formula_sizes_levels_priors_and_methods(data: pd.DataFrame) -> None:
     model = bl.Model("Reaction ~ Days + (Days | Subject)", data)
     for shown in (repr(model), model._repr_html_()):
-        for words in ("Reaction ~", "180 rows", "18 levels", "308", "lkj(1)", "willing", "exact"):
+        for words in ("Reaction ~", "180 rows", "18 levels", "308", "lkj(1)", "available: exact"):
             assert words in shown
     for prior in model.priors.values():
         assert prior in repr(model)
@@ -29,7 +29,7 @@ def test_a_refusal_is_shown_with_its_reason(data: pd.DataFrame) -> None:
     with pytest.warns(IdentifiabilityWarning, match="one row per level"):
         model = bl.Model("Reaction ~ 1 + (1 | Subject)", one_row)
     text = repr(model)
-    assert "reml refuses" in text and "one row per level" in text
+    assert "reml, ml, anova: " in text and "one row per level" in text
     assert any("one row per level" in note for note in model.notes)
 
 

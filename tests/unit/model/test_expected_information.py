@@ -118,7 +118,7 @@ def test_relationships_as_given_matrices(method: str) -> None:
     assert fit.loglik == pytest.approx(value, abs=1e-6)
     np.testing.assert_allclose(fit.varcorr()["estimate"], sds, rtol=1e-3, atol=1e-3)
     twice = {**kin, "home": 2.0 * kin["animal"]}
-    with pytest.warns(IdentifiabilityWarning, match="can't be told apart"):
+    with pytest.warns(IdentifiabilityWarning, match="not identified apart"):
         bl.Model(formula, data, relationship=twice)
 
 

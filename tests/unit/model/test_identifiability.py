@@ -35,17 +35,17 @@ NOT_TOLD = {
     "as many effects as rows": ("y ~ x + (0 + C(t) | g)", None, BOTH, "56 effects for 56 rows"),
     "the same twice, cs": (
         "y ~ x + (1 | g)", "cs(t | g, hom=True)", BOTH,
-        "(Intercept | g) and the residuals (cs(t | g, hom=True)) can't be told apart",
+        "(Intercept | g) and the residuals (cs(t | g, hom=True)) are not identified apart",
     ),
-    "intercepts beside us": ("y ~ x + (1 | g)", "us(t | g)", BOTH, "can't be told apart"),
-    "lines beside us": ("y ~ x + (t | g)", "us(t | g)", BOTH, "can't be told apart"),
+    "intercepts beside us": ("y ~ x + (1 | g)", "us(t | g)", BOTH, "not identified apart"),
+    "lines beside us": ("y ~ x + (t | g)", "us(t | g)", BOTH, "not identified apart"),
     "a pattern and sigma": (
-        "y ~ x + exp(0 + t | g, nugget=True)", None, BOTH, "the residual variance can't be told"
+        "y ~ x + exp(0 + t | g, nugget=True)", None, BOTH, "residual variance are not identified"
     ),
     "a variance by place and by power": (
-        "y ~ x", "diag(t) + varexp(t)", BOTH, "(diag(t) + varexp(t)) can't all be told"
+        "y ~ x", "diag(t) + varexp(t)", BOTH, "(diag(t) + varexp(t)) are not all identified"
     ),
-    "a slope of nothing": ("y ~ x + (0 + zero | g)", None, BOTH, "can't all be told"),
+    "a slope of nothing": ("y ~ x + (0 + zero | g)", None, BOTH, "not all identified"),
     "diagonal and free": ("y ~ 0 + g + g:t", "diag(t)", REML, "once the fixed effects"),
     "us and free": ("y ~ 0 + g + g:t", "us(t | g)", REML, "once the fixed effects"),
     "cs and free levels": ("y ~ 0 + g", "cs(t | g, hom=True)", REML, "once the fixed effects"),
