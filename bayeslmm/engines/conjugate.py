@@ -34,6 +34,7 @@ from bayeslmm.fit.tree import (
 from bayeslmm.gaussian.equations import FactorPoint, equations
 from bayeslmm.gaussian.posterior import draw, normal_prior
 from bayeslmm.gaussian.variances import Variances, lambdas_from_covariances
+from bayeslmm.graph import with_free_values
 from bayeslmm.model import Model, PriorRows, isotropic, not_gaussian, prior_rows, unreachable
 from bayeslmm.model.names import group_names
 
@@ -163,10 +164,8 @@ def _gaussian(
     said = Components(sd, cor, tuple(map(_given, _patterns(model, at))), sigma, _given(own))
     estimate = estimate_at(model, factor, at, said)
     sampled = _draws(model, factor, at, np.full(shape, at.sigma[0]), rng)
-    # What is given does not vary: draws of it would only trip up diagnostics.
-    posterior = posterior_dataset(model, sampled)
-    varying = ["beta", *(g.u for g in group_names(model))]
-    tree = tree_of(model, estimate=estimate_dataset(model, estimate), posterior=posterior[varying])
+    posterior = with_free_values(model, posterior_dataset(model, sampled))
+    tree = tree_of(model, estimate=estimate_dataset(model, estimate), posterior=posterior)
     return FitValues("conjugate", tree)
 
 
@@ -208,9 +207,7 @@ def _student(
     dataset = estimate_dataset(model, estimate).assign_attrs(dof=2 * a, scale2=b / a)
     drawn = np.sqrt(b / rng.gamma(a, 1.0, shape))
     sampled = _draws(model, factor, relative, drawn, rng)
-    posterior = posterior_dataset(model, sampled).drop_vars(
-        [g.cor for g in group_names(model) if g.pairs]
-    )
+    posterior = with_free_values(model, posterior_dataset(model, sampled))
     return FitValues("conjugate", tree_of(model, estimate=dataset, posterior=posterior))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -30,3 +31,11 @@ def contract_dataset(model: Model, posterior: xr.Dataset) -> xr.Dataset:
             coords |= g.coords()
     out.attrs = {}
     return out.assign_coords({name: v for name, v in coords.items() if name in out.dims})
+
+
+def with_own(found: xr.Dataset, sampled: xr.Dataset, names: Sequence[str]) -> xr.Dataset:
+    """The variables of the contract, and at the end those of a sampler's own that are named: with
+    them a trace of the PyMC model is complete."""
+    own = sampled[[name for name in names if name not in found]]
+    own = own.drop_vars([c for c in own.coords if c not in own.dims or c in found.coords])
+    return found.assign({str(n): v.transpose(*SAMPLE, ...) for n, v in own.data_vars.items()})

@@ -13,6 +13,7 @@ from bayeslmm.fit.covariances import sds_and_correlations
 from bayeslmm.fit.tree import Draws, effects_dataset, posterior_dataset
 from bayeslmm.gaussian.effects import drawn_effects, effect_moments
 from bayeslmm.gaussian.target import Target
+from bayeslmm.graph import with_free_values
 from bayeslmm.model.names import group_names
 
 Floats = NDArray[np.float64]
@@ -69,12 +70,13 @@ def collect(
         parts = list(drawn_effects(density, psi, rng))
         u = tuple(np.concatenate([e.u[b] for e in parts]) for b in range(len(parts[0].u)))
         draws = _arranged(density, psi, np.concatenate([e.beta for e in parts]), u, order, shape)
-        return Gathered({"posterior": posterior_dataset(density.model, draws)}, order, ())
+        posterior = with_free_values(density.model, posterior_dataset(density.model, draws))
+        return Gathered({"posterior": posterior}, order, ())
     count = min(len(psi), int(np.clip(WORK / (40 * density.seconds), LEAST, MOST)))
     chosen = psi[np.linspace(0, len(psi) - 1, count).astype(int)]
     found = effect_moments(density, psi, chosen, rng)
     draws = _arranged(density, psi, found.draws, (), order, shape)
-    posterior = posterior_dataset(density.model, draws)
+    posterior = with_free_values(density.model, posterior_dataset(density.model, draws))
     columns = density.equations.moments.columns
     effects = effects_dataset(density.model, columns, found)
     note = (
@@ -82,7 +84,7 @@ def collect(
         f"{needed:.1f} GiB (memory={memory:g}): their means and covariances are kept instead, "
         f"conditional variances averaged over {len(chosen)} draws of the variance parameters "
         f"(relative Monte Carlo error {found.error:.1g}). draw_ranef() draws them for chosen "
-        "levels."
+        f"levels. PyMC's functions need them all: fit with memory={np.ceil(needed):g}."
     )
     return Gathered({"posterior": posterior, "effects": effects}, order, (note,))
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from bayeslmm.engines.base import Engine
-from bayeslmm.engines.contract import contract_dataset
+from bayeslmm.engines.contract import contract_dataset, with_own
 from bayeslmm.engines.findings import findings
 from bayeslmm.engines.posteriors import improper
 from bayeslmm.engines.recover import check_memory, recovered
@@ -78,27 +78,33 @@ class Nuts(Engine):
         check_sampling(tune, target_accept, options)
         check_memory(memory)
         chosen = {} if marginal else choose(model, parametrisation)
-        tree = run(
+        graph = (
             _collapsed(model, parametrisation)
             if marginal
-            else built(model, chosen, parametrisation),
-            sampler=name, draws=draws, tune=tune, chains=chains, seed=seed,
+            else built(model, chosen, parametrisation)
+        )
+        tree = run(
+            graph, sampler=name, draws=draws, tune=tune, chains=chains, seed=seed,
             target_accept=target_accept, progress=progress, options=options,
         )  # fmt: skip
         stats = statistics(tree["sample_stats"].dataset)
         if not marginal:
-            posterior = contract_dataset(model, tree["posterior"].dataset)
+            sampled = tree["posterior"].dataset
+            posterior = contract_dataset(model, sampled)
             remedy = "use method='exact' or marginal=True where they serve"
             scalars, said = findings(posterior, stats, remedy)
+            posterior = with_own(posterior, sampled, [v.name for v in graph.free_RVs])
             whole = tree_of(model, posterior=posterior, sample_stats=stats)
             drawn = [choice.text for choice in chosen.values()]
             return FitValues(self.name, whole, scalars, (f"Sampled by {name}.", *drawn, *said))
         out, notes = recovered(model, tree, seed, memory)
         posterior = out["posterior"].to_dataset()
-        posterior = posterior[[n for n in contract_names(model) if n in posterior]]
-        posterior.attrs = {}
-        chain = posterior.drop_vars(["beta", *(g.u for g in group_names(model))], errors="ignore")
+        names = [n for n in contract_names(model) if n in posterior]
+        own = {"beta", *(g.u for g in group_names(model))}
+        chain = posterior[[n for n in names if n not in own]]
         scalars, said = findings(chain, stats, "give tighter priors to the variance parameters")
+        posterior = posterior[[*names, *(n for n in posterior.data_vars if n not in names)]]
+        posterior.attrs = {}
         effects = out["effects"].to_dataset() if "effects" in out else None
         whole = tree_of(model, posterior=posterior, effects=effects, sample_stats=stats)
         how = f"Sampled by {name} with (beta, u) integrated out; they were drawn given each draw."

@@ -94,10 +94,11 @@ def posterior_dataset(model: Model, draws: Draws) -> xr.Dataset:
         "coef": [model.design.coefs[i] for i in draws.columns],
     }
     kept = draws.u if draws.u else [None] * len(draws.sd)
+    effects: dict[str, Any] = {}
     parts = zip(group_names(model), kept, draws.sd, draws.cor, draws.par, strict=True)
     for g, u, sd, cor, par in parts:
         if u is not None:
-            out[g.u] = ((*SAMPLE, g.label, g.coef_dim), u)
+            effects[g.u] = ((*SAMPLE, g.label, g.coef_dim), u)
         out[g.sd] = ((*SAMPLE, g.coef_dim), sd)
         if g.pairs:
             out[g.cor] = ((*SAMPLE, g.pair_dim), cor)
@@ -110,7 +111,7 @@ def posterior_dataset(model: Model, draws: Draws) -> xr.Dataset:
     if residual.pars:
         out[RESIDUAL_PAR] = ((*SAMPLE, residual.par_dim), draws.residual_par)
     coords |= residual.coords()
-    return _dataset(out, coords)
+    return _dataset(out | effects, coords)
 
 
 def effects_dataset(model: Model, columns: NDArray[np.intp], found: EffectMoments) -> xr.Dataset:

@@ -39,13 +39,7 @@ def noncentred(root: Any, k: int) -> Affine:
     return Affine(tuple(range(k)), unit, [ZERO] * k)
 
 
-def centred(root: Any, k: int) -> Affine:
-    """w = L z: the effects themselves."""
-    lower = [[root[r, c] for c in range(k)] for r in range(k)]
-    return Affine(tuple(range(k)), lower, [ZERO] * k)
-
-
-def between(root: Any, k: int, information: Floats, linear: Any) -> Affine:
+def between(root: Any, k: int, linear: Any, *, information: Floats) -> Affine:
     """w = R' z - R⁻¹ L' e with R R' = I + L' D L.
 
     Parameters
@@ -53,10 +47,10 @@ def between(root: Any, k: int, information: Floats, linear: Any) -> Affine:
     root : tensor, shape (k, k)
         L.
     k : int
-    information : ndarray, shape (J, k, k)
-        D.
     linear : tensor, shape (J, k)
         e.
+    information : ndarray, shape (J, k, k)
+        D.
     """
     lower = _cholesky(_precision(root, k, information))
     right = [sum((linear[:, a] * root[a, c] for a in range(c, k)), ZERO) for c in range(k)]

@@ -31,6 +31,16 @@ def pair_cholesky(name: str, eta: float) -> Any:
     return pt.stack([pt.stack([f64(1.0), f64(0.0)]), pt.stack([r, rest])])
 
 
+def cholesky_transform(k: int) -> Any:
+    """PyMC's own transform of a correlation matrix's Cholesky factor, under a name without an
+    underscore: PyMC's `compute_log_likelihood` loses a variable's name by one."""
+    from pymc.distributions.transforms import CholeskyCorrTransform
+
+    transform = CholeskyCorrTransform(n=k, upper=False)
+    transform.name = "cholesky"
+    return transform
+
+
 def _symmetric(eta: Any, size: Any) -> Any:
     """Beta(eta, eta) on (-1, 1)."""
     import pymc as pm

@@ -1,14 +1,13 @@
-"""Distributions of random effects as PyMC nodes, a coefficient after the other.
+"""Standard distributions of random effects in a PyMC model.
 
-Of standard effects z (see `bayeslmm.model.effects`) each coefficient is drawn given the ones
-before it, scaled and moved: w_c = mean + scale z_c. Nothing but PyMC's own univariate
-distributions is needed.
+Effects are `u_j = L z_j` with independent levels j; a node gives the density of z and draws of it
+(see `bayeslmm.model.effects`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -20,71 +19,79 @@ from bayeslmm.graph.priors import scalar
 from bayeslmm.model import Model
 from bayeslmm.model.names import GroupNames
 
+HALF_LOG_TWO_PI = 0.5 * np.log(2.0 * np.pi)
+
 
 class NormalNode:
     """Independent standard normals."""
 
-    def __init__(self, model: Model, g: GroupNames) -> None:
-        pass
+    shapes: ClassVar[tuple[str, ...]] = ()
 
-    def draw(
-        self, name: str, c: int, earlier: Mapping[int, Any], mean: Any, scale: Any, dims: str
-    ) -> Any:
-        """The free variable of coefficient c, shape (J,), given earlier z by coefficient."""
+    def parameters(self, model: Model, g: GroupNames) -> list[Any]:
+        """Free variables beside standard deviations and correlations, made in the open model."""
+        return []
+
+    def log_density(self, z: Sequence[Any], *parameters: Any) -> Any:
+        """Of each level, shape (J,); z by coefficient, each of shape (J,)."""
+        return sum((-0.5 * x**2 for x in z), f64(-len(z) * HALF_LOG_TWO_PI))
+
+    def drawn(self, levels: Any, k: int, *parameters: Any) -> Any:
+        """Random z, shape (levels, k), as a variable outside a model."""
         import pymc as pm
 
-        return pm.Normal(name, mean, scale, dims=dims)
+        return pm.Normal.dist(f64(0.0), f64(1.0), size=(levels, k))
 
 
 class StudentTNode:
-    """Multivariate t: given m coefficients with squares s, the next is a t on nu + m degrees of
-    freedom with scale sqrt((nu + s) / (nu + m))."""
+    """Multivariate t on nu degrees of freedom."""
 
-    def __init__(self, model: Model, g: GroupNames) -> None:
+    shapes: ClassVar[tuple[str, ...]] = ("()",)
+
+    def parameters(self, model: Model, g: GroupNames) -> list[Any]:
         name = f"{g.prefix}nu_{g.label}"
-        self.nu = scalar(name, model.priors[f"nu_{g.group}"], positive=True)
+        return [scalar(name, model.priors[f"nu_{g.group}"], positive=True)]
 
-    def draw(
-        self, name: str, c: int, earlier: Mapping[int, Any], mean: Any, scale: Any, dims: str
-    ) -> Any:
+    def log_density(self, z: Sequence[Any], *parameters: Any) -> Any:
+        import pytensor.tensor as pt
+
+        (nu,), k = parameters, float(len(z))
+        constant = pt.gammaln(0.5 * (nu + k)) - pt.gammaln(0.5 * nu)
+        constant = constant - f64(0.5 * k) * pt.log(nu * f64(np.pi))
+        squares = sum((x**2 for x in z[1:]), z[0] ** 2)
+        return constant - 0.5 * (nu + k) * pt.log1p(squares / nu)
+
+    def drawn(self, levels: Any, k: int, *parameters: Any) -> Any:
         import pymc as pm
         import pytensor.tensor as pt
 
-        if not earlier:
-            return pm.StudentT(name, self.nu, mu=mean, sigma=scale, dims=dims)
-        nu = self.nu + float(len(earlier))
-        squares = sum((z**2 for z in earlier.values()), f64(0.0))
-        wider = scale * pt.sqrt((self.nu + squares) / nu)
-        return pm.StudentT(name, nu, mu=mean, sigma=wider, dims=dims)
+        (nu,) = parameters
+        normal = pm.Normal.dist(f64(0.0), f64(1.0), size=(levels, k))
+        return normal / pt.sqrt(pm.ChiSquared.dist(nu, size=(levels, 1)) / nu)
 
 
 class MixtureNode:
-    """Two normals: given earlier coefficients, two normals weighted by what those say of the
-    cluster."""
+    """Two normal clusters, with probability p about (1 - p) d, else about -p d."""
 
-    def __init__(self, model: Model, g: GroupNames) -> None:
-        self.share = unit(f"{g.prefix}share_{g.label}", model.priors[f"share_{g.group}"])
-        self.shift = _shift(model, g)
+    shapes: ClassVar[tuple[str, ...]] = ("()", "(k)")
 
-    def draw(
-        self, name: str, c: int, earlier: Mapping[int, Any], mean: Any, scale: Any, dims: str
-    ) -> Any:
-        import pymc as pm
+    def parameters(self, model: Model, g: GroupNames) -> list[Any]:
+        share = unit(f"{g.prefix}share_{g.label}", model.priors[f"share_{g.group}"])
+        return [share, _shift(model, g)]
+
+    def log_density(self, z: Sequence[Any], *parameters: Any) -> Any:
         import pytensor.tensor as pt
 
-        p = self.share
-        # log N(z; (1 - p) d, 1) - log N(z; -p d, 1) = d z - (1 - 2 p) d² / 2
-        log_odds = pt.log(p) - pt.log1p(-p)
-        for t, z in earlier.items():
-            d = self.shift[t]
-            log_odds = log_odds + d * z - (0.5 - p) * d**2
-        high = pt.sigmoid(log_odds)
-        weights = pt.stack([high, 1.0 - high], axis=-1)
-        centres = pt.stack(
-            [mean + scale * (1.0 - p) * self.shift[c], mean - scale * p * self.shift[c]], axis=-1
-        )
-        spread = pt.stack([scale, scale], axis=-1)
-        return pm.NormalMixture(name, weights, centres, spread, dims=dims)
+        p, d = parameters
+        high = sum((-0.5 * (x - (1.0 - p) * d[c]) ** 2 for c, x in enumerate(z)), pt.log(p))
+        low = sum((-0.5 * (x + p * d[c]) ** 2 for c, x in enumerate(z)), pt.log1p(-p))
+        return pt.logaddexp(high, low) - f64(len(z) * HALF_LOG_TWO_PI)
+
+    def drawn(self, levels: Any, k: int, *parameters: Any) -> Any:
+        import pymc as pm
+
+        p, d = parameters
+        high = pm.Bernoulli.dist(p, size=(levels, 1))
+        return (high - p) * d + pm.Normal.dist(f64(0.0), f64(1.0), size=(levels, k))
 
 
 def _shift(model: Model, g: GroupNames) -> Any:
@@ -96,7 +103,7 @@ def _shift(model: Model, g: GroupNames) -> Any:
     class FirstPositive(Transform):  # type: ignore[misc]
         """The log of the first element, the others as they are."""
 
-        name = "first_positive"
+        name = "firstpositive"  # PyMC finds a name again only without underscores
 
         def forward(self, value: Any, *inputs: Any) -> Any:
             return pt.concatenate([pt.log(value[:1]), value[1:]])
@@ -124,7 +131,7 @@ def _shift(model: Model, g: GroupNames) -> Any:
 
 
 NODES: dict[str, Any] = {
-    "normal": NormalNode,
-    "student_t": StudentTNode,
-    "mixture": MixtureNode,
+    "normal": NormalNode(),
+    "student_t": StudentTNode(),
+    "mixture": MixtureNode(),
 }

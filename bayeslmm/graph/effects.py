@@ -3,21 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from bayeslmm.graph.affine import Affine, between, centred, noncentred
+from bayeslmm.covariance import Patterned
+from bayeslmm.gaussian.reliability import Said
+from bayeslmm.graph.affine import between, noncentred
 from bayeslmm.graph.effect_nodes import NODES
+from bayeslmm.graph.effect_variable import effects, related_effects
 from bayeslmm.graph.joint_priors import shared_sds
 from bayeslmm.graph.numbers import f64
 from bayeslmm.graph.parametrisation import Choice
-from bayeslmm.graph.patterns import pattern_root
-from bayeslmm.graph.priors import correlation_cholesky, scalar, vector
-from bayeslmm.graph.products import below_diagonal, by_root, by_vector
-from bayeslmm.graph.related import related
-from bayeslmm.model import Model, Term
+from bayeslmm.graph.patterns import number_values, pattern_root
+from bayeslmm.graph.priors import (
+    FreeValues,
+    correlation_cholesky,
+    correlation_values,
+    scalar,
+    scalar_values,
+    vector,
+    vector_values,
+)
+from bayeslmm.graph.products import below_diagonal, by_vector
+from bayeslmm.model import Model, Term, shared_variance
 from bayeslmm.model.names import GroupNames, group_names
+from bayeslmm.priors import Prior
+
+Floats = NDArray[np.float64]
 
 
 def random_effects(model: Model, choices: Mapping[str, Choice]) -> Any:
@@ -63,50 +78,31 @@ def random_part(model: Model, index: int, g: GroupNames, choice: Choice) -> Any:
         f"{prefix}{g.label}_values", f64(block.values[model.used]), dims=("row", g.coef_dim)
     )
     root = covariance_root(model, index, g)
-    u = pm.Deterministic(g.u, _effects(model, g, root, choice), dims=(g.label, g.coef_dim))
+    u = _effects(model, g, root, choice)
     return pt.sum(values * u[codes], axis=1)
 
 
 def _effects(model: Model, g: GroupNames, root: Any, choice: Choice) -> Any:
-    """The factor's effects, (J, k)."""
-    import pymc as pm
-
+    """The factor's effects, (J, k), a free variable."""
     kind = model.random.get(g.group, "normal")
-    k = len(g.coefs)
-    name = f"{g.prefix}{g.label}_z"
-    if kind == "normal" and choice.name == "noncentred":
-        z = pm.Normal(name, f64(0.0), f64(1.0), dims=(g.label, g.coef_dim))
-        if g.group in model.kin:
-            z = related(model.kin[g.group], z)
-        return by_root([z[:, c] for c in range(k)], root)
-    node = NODES[kind](model, g)
-    affine = _affine(model, g, root, choice)
-    return by_root(_drawn(name, g, node, affine), root)
+    if g.group in model.kin and kind == "normal":
+        return related_effects(g, model.kin[g.group], root)
+    node = NODES[kind]
+    parameters = node.parameters(model, g)
+    if choice.name == "centred":
+        return effects(g, node, parameters, root, None, None)
+    if choice.name != "between" or choice.said is None:
+        return effects(g, node, parameters, root, noncentred, None)
+    build = partial(between, information=choice.said.information)
+    return effects(g, node, parameters, root, build, _linear(model, g, choice.said))
 
 
-def _drawn(name: str, g: GroupNames, node: Any, affine: Affine) -> list[Any]:
-    """z by coefficient, each of shape (J,), from the free variables w = A z - shift.
-
-    A is triangular, and so every w_c is drawn given the z that stand before it in its row.
-    """
-    k = len(g.coefs)
-    z: dict[int, Any] = {}
-    for c in affine.order:
-        mean = sum((affine.root[c][t] * z[t] for t in z), -affine.shift[c])
-        scale = affine.root[c][c]
-        w = node.draw(name if k == 1 else f"{name}_{c}", c, z, mean, scale, g.label)
-        z[c] = (w - mean) / scale
-    return [z[c] for c in range(k)]
-
-
-def _affine(model: Model, g: GroupNames, root: Any, choice: Choice) -> Affine:
+def _linear(model: Model, g: GroupNames, said: Said) -> Any:
+    """What the rows say of each level's effects, (J, k), less the fixed part's and other
+    factors' share of it."""
     import pymc as pm
     import pytensor.tensor as pt
 
-    k = len(g.coefs)
-    if choice.name != "between" or choice.said is None:
-        return (centred if choice.name == "centred" else noncentred)(root, k)
-    said = choice.said
     known = pm.modelcontext(None).named_vars
     linear: Any = f64(said.linear)
     if said.by_beta.shape[2]:
@@ -118,7 +114,7 @@ def _affine(model: Model, g: GroupNames, root: Any, choice: Choice) -> Affine:
         other = known[names[meeting.block].u][meeting.other]
         taken = pt.sum(f64(meeting.values) * other[:, None, :], axis=2)
         linear = pt.inc_subtensor(linear[meeting.own], -taken)
-    return between(root, k, said.information, linear)
+    return pt.as_tensor_variable(linear)
 
 
 def _others(choice: Choice) -> bool:
@@ -160,6 +156,84 @@ def covariance_root(model: Model, index: int, g: GroupNames) -> Any:
     return root
 
 
+def covariance_values(
+    model: Model, index: int, g: GroupNames, sd: Floats, cor: Floats, par: Floats
+) -> FreeValues:
+    """Values of the free variables that `covariance_root` makes.
+
+    Parameters
+    ----------
+    model : Model
+    index : int
+    g : GroupNames
+    sd, cor, par : ndarray, shapes (..., k), (..., pairs), (..., numbers)
+        Draws under the names of a fit's tree.
+    """
+    terms = [t for t in model.terms if t.block == index]
+    out = _sd_values(model, g, terms, sd)
+    used = 0
+    for number, term in enumerate(terms):
+        if not term.couples:
+            continue
+        own = list(term.columns)
+        if term.cor_key is None:
+            structure = term.structure
+            assert isinstance(structure, Patterned)
+            priors = [model.priors[key] for key in term.par_keys]
+            values = par[..., used : used + len(priors)]
+            used += len(priors)
+            if priors:
+                pattern, places = structure.pattern, structure.places
+                out |= number_values(f"{g.prefix}{g.label}", pattern, places, priors, values)
+        else:
+            suffix = "" if len(terms) == 1 else f"_{number}"
+            i, j = np.tril_indices(len(own), -1)
+            pairs = [g.pairs.index((own[b], own[a])) for a, b in zip(i, j, strict=True)]
+            name = f"{g.prefix}{g.label}_corr_cholesky{suffix}"
+            out |= correlation_values(name, cor[..., pairs], len(own))
+    return out
+
+
+def _sd_values(model: Model, g: GroupNames, terms: list[Term], sd: Floats) -> FreeValues:
+    """Of the free variables that `_sds` makes, but those that share out a total variance."""
+    if shared_variance(model) is not None:
+        return {}
+    priors, shared = _free_sds(model, terms)
+    if not shared:
+        return vector_values(g.sd, list(priors.values()), g.coef_dim, sd)
+    out: FreeValues = {}
+    for c, prior in priors.items():
+        out |= scalar_values(f"{g.sd}_{c}", prior, sd[..., c])
+    return out
+
+
+def sds_by_key(model: Model, index: int, sd: Floats) -> dict[str, Floats]:
+    """The free standard deviations of a factor's terms, shape (...) each, of sd, (..., k)."""
+    return {
+        key: sd[..., t.columns[i]]
+        for t in model.terms
+        if t.block == index
+        for i, key in zip(t.structure.free_sds(len(t.columns)), t.sd_keys, strict=True)
+    }
+
+
+def _free_sds(model: Model, terms: list[Term]) -> tuple[dict[int, Prior], dict[int, int]]:
+    """Priors by coefficient of those with a standard deviation of their own, and for the
+    others, whose they share."""
+    keys = {
+        t.columns[i]: key
+        for t in terms
+        for i, key in zip(t.structure.free_sds(len(t.columns)), t.sd_keys, strict=True)
+    }
+    shared = {
+        c: t.columns[0]
+        for t in terms
+        for c in t.columns
+        if len(t.structure.free_sds(len(t.columns))) < len(t.columns)
+    }
+    return {c: model.priors[keys[c]] for c in sorted(keys)}, shared
+
+
 def _sds(model: Model, g: GroupNames, terms: list[Term]) -> Any:
     """Standard deviations of all the factor's coefficients, in their order."""
     import pymc as pm
@@ -168,18 +242,7 @@ def _sds(model: Model, g: GroupNames, terms: list[Term]) -> Any:
     whole = shared_sds(model)
     if whole:
         return pm.Deterministic(g.sd, pt.stack(_in_order(whole, terms)), dims=g.coef_dim)
-    keys = {
-        t.columns[i]: key
-        for t in terms
-        for i, key in zip(t.structure.free_sds(len(t.columns)), t.sd_keys, strict=True)
-    }
-    priors = {c: model.priors[keys[c]] for c in sorted(keys)}
-    shared = {
-        c: t.columns[0]
-        for t in terms
-        for c in t.columns
-        if len(t.structure.free_sds(len(t.columns))) < len(t.columns)
-    }
+    priors, shared = _free_sds(model, terms)
     if not shared:
         return vector(g.sd, list(priors.values()), g.coef_dim, positive=True)
     free = {c: scalar(f"{g.sd}_{c}", p, positive=True) for c, p in priors.items()}

@@ -5,14 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bayeslmm.graph.joint_priors import joint_slopes, residual_sd
 from bayeslmm.graph.numbers import f64
-from bayeslmm.graph.priors import scalar, vector
+from bayeslmm.graph.priors import FreeValues, scalar, scalar_values, vector, vector_values
 from bayeslmm.graph.products import by_vector
 from bayeslmm.model import Model
 from bayeslmm.model.units import coefficient_units, column_scales, joint_units
 from bayeslmm.priors import JointPrior
+
+Floats = NDArray[np.float64]
 
 
 def fixed_coords(model: Model) -> dict[str, Any]:
@@ -54,6 +57,36 @@ def fixed_part(model: Model) -> Any:
         parts = pt.concatenate([slope[:where], at_zero[None], slope[where:]])
     beta = pm.Deterministic(f"{prefix}beta", parts, dims=f"{prefix}coef")
     return mean + by_vector(X, beta, values.size)
+
+
+def fixed_values(model: Model, beta: Floats) -> FreeValues:
+    """Values of the free variables that `fixed_part` makes, from beta's, shape (..., p); none
+    of priors that are joint over the slopes, whose scales aren't told by them."""
+    prefix, priors = model.prefix, model.priors
+    columns = list(model.columns)
+    coefs = [model.design.coefs[i] for i in columns]
+    if not coefs or isinstance(priors.get("beta"), JointPrior):
+        return {}
+    if "Intercept" not in coefs:
+        return _slope_values(model, coefs, f"{prefix}beta", f"{prefix}coef", beta)
+    key = "Intercept" if "Intercept" in priors else "Intercept_centred"
+    where = coefs.index("Intercept")
+    at_zero, slope = beta[..., where], np.delete(beta, where, axis=-1)
+    if key == "Intercept_centred":
+        means = np.delete(model.design.X[:, columns].mean(axis=0), where)
+        at_zero = at_zero + slope @ means
+    out = scalar_values(f"{prefix}{key}", priors[key], at_zero)
+    if len(coefs) > 1:
+        out |= _slope_values(model, coefs, f"{prefix}slope_effect", f"{prefix}slope", slope)
+    return out
+
+
+def _slope_values(
+    model: Model, coefs: list[str], name: str, dims: str, values: Floats
+) -> FreeValues:
+    """Of the free variables that `_slopes` makes."""
+    priors = [model.priors[f"beta[{coef}]"] for coef in coefs if coef != "Intercept"]
+    return vector_values(name, priors, dims, values)
 
 
 def _slopes(model: Model, coefs: list[str], name: str, dims: str) -> Any:

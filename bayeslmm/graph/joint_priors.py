@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from bayeslmm.graph.numbers import f64
-from bayeslmm.graph.patterns import stratified_sd
-from bayeslmm.graph.priors import scalar
+from bayeslmm.graph.patterns import stratified_sd, stratified_values
+from bayeslmm.graph.priors import FreeValues, scalar, scalar_values
 from bayeslmm.model import Model, shared_variance
 from bayeslmm.priors import R2D2, Horseshoe, JointPrior
 
+Floats = NDArray[np.float64]
 Scales = Callable[[Any, str, str, int, Any], Any]
 
 
@@ -88,10 +92,44 @@ def shared_sds(model: Model) -> dict[str, Any]:
     total, share = f"{model.prefix}total_sd", f"{model.prefix}variance_share"
     if total not in here.named_vars:
         dims = f"{model.prefix}variance_component"
-        here.add_coord(dims, [f"{model.prefix}{key}" for key in keys])
+        here.add_coord(dims, shared_coords(model)[dims])
         pm.HalfStudentT(total, nu=f64(prior.nu), sigma=f64(prior.spread))
         if count > 1:  # one component has it all
             pm.Dirichlet(share, f64(prior.weights(count)), dims=dims)
     root = pt.sqrt(here[share]) if count > 1 else f64([1.0])
     sds = here[total] * root / f64(prior.unit(count))
     return {key: sds[i] for i, key in enumerate(keys)}
+
+
+def shared_coords(model: Model) -> dict[str, list[str]]:
+    """Coordinates of the parts of a total variance; none without one."""
+    found = shared_variance(model)
+    keys = [] if found is None else [f"{model.prefix}{key}" for key in found[1]]
+    return {f"{model.prefix}variance_component": keys} if keys else {}
+
+
+def shared_values(model: Model, sds: Mapping[str, Floats]) -> FreeValues:
+    """Values of the free variables that `shared_sds` makes, from the sds by key, draws leading."""
+    found = shared_variance(model)
+    if found is None:
+        return {}
+    prior, keys = found
+    parts = np.stack([sds[key] for key in keys], axis=-1) * prior.unit(len(keys))
+    total = np.sqrt(np.sum(parts**2, axis=-1))
+    out: FreeValues = {f"{model.prefix}total_sd": ((), total)}
+    if len(keys) > 1:
+        shares = (parts / total[..., None]) ** 2
+        dims = (f"{model.prefix}variance_component",)
+        out[f"{model.prefix}variance_share"] = (dims, shares)
+    return out
+
+
+def residual_sd_values(model: Model, sigma: Floats) -> FreeValues:
+    """Values of the free variables that `residual_sd` makes, none where sigma shares a total
+    variance; from sigma's, shape (...) or (..., strata)."""
+    if model.strata is not None:
+        return stratified_values(model, sigma)
+    found = shared_variance(model)
+    if found is not None and "sigma" in found[1]:
+        return {}
+    return scalar_values("sigma", model.priors["sigma"], sigma)

@@ -14,7 +14,16 @@ from bayeslmm.gaussian.residual_density import ResidualDensity
 from bayeslmm.graph.mapped import SmallMap, mapped
 from bayeslmm.graph.marginal import operation
 from bayeslmm.graph.numbers import f64
-from bayeslmm.graph.priors import NODES, correlation_cholesky, scalar, vector
+from bayeslmm.graph.priors import (
+    NODES,
+    FreeValues,
+    correlation_cholesky,
+    correlation_values,
+    scalar,
+    scalar_values,
+    vector,
+    vector_values,
+)
 from bayeslmm.graph.products import below_diagonal
 from bayeslmm.model import Model, Term
 from bayeslmm.model.names import RESIDUAL_PAR, GroupNames, residual_names
@@ -83,6 +92,21 @@ def _numbers(label: str, pattern: Correlation, places: Places, priors: Sequence[
     return values
 
 
+def number_values(
+    label: str, pattern: Correlation, places: Places, priors: Sequence[Prior], values: Floats
+) -> FreeValues:
+    """Values of the free variables that `_numbers` makes, from the numbers', shape (..., d)."""
+    parameters = pattern.parameters(places)
+    if pattern.joint:
+        flat = np.tanh(pattern.free(values.reshape(-1, values.shape[-1]), places))
+        name = f"{label}_partial"
+        return {name: ((f"{name}_dim_0",), flat.reshape(values.shape))}
+    out: FreeValues = {}
+    for i, (p, prior) in enumerate(zip(parameters, priors, strict=True)):
+        out |= scalar_values(f"{label}_{p.name}", prior, values[..., i])
+    return out
+
+
 def bounded_node(name: str, p: Parameter, prior: Prior) -> Any:
     """A number within its bounds, open to any prior."""
     import pymc as pm
@@ -130,6 +154,25 @@ def residual_parameters(model: Model, sigma: Any) -> Any:
     return pt.concatenate(parts) if parts else pt.as_tensor_variable(f64(np.empty(0)))
 
 
+def residual_values(model: Model, values: Floats) -> FreeValues:
+    """Values of the free variables that `residual_parameters` makes beside sigma, from the
+    structure's numbers, shape (..., d)."""
+    residual = model.residual
+    assert residual is not None
+    out: FreeValues = {}
+    count = len(residual.functions)
+    for i, f in enumerate(residual.functions):
+        prior = model.priors[model.residual_keys[i]]
+        out |= scalar_values(f"residual_{f.kind}_{f.name}", prior, values[..., i])
+    if residual.correlated is None or not residual.correlated.parameters:
+        return out
+    c, own = residual.correlated, values[..., count:]
+    if model.residual_cor_key is not None:
+        return out | correlation_values("residual_corr_cholesky", own, len(c.places))
+    priors = [model.priors[key] for key in model.residual_keys[count:]]
+    return out | number_values("residual", c.pattern, c.places, priors, own)
+
+
 def residual_loglik(model: Model, e: Any, numbers: Any) -> Any:
     """log N(e; 0, R), a scalar, at residuals of the rows in the likelihood, (n,)."""
     import pytensor.tensor as pt
@@ -146,3 +189,9 @@ def stratified_sd(model: Model) -> Any:
     names = residual_names(model)
     priors = [model.priors[key] for key in model.sigma_keys]
     return vector("sigma", priors, names.stratum, positive=True)
+
+
+def stratified_values(model: Model, sigma: Floats) -> FreeValues:
+    """Values of the free variables that `stratified_sd` makes, from sigma's, (..., strata)."""
+    priors = [model.priors[key] for key in model.sigma_keys]
+    return vector_values("sigma", priors, residual_names(model).stratum, sigma)

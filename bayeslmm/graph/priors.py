@@ -9,12 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayeslmm.errors import PriorError
-from bayeslmm.graph.correlations import pair_cholesky
+from bayeslmm.graph.correlations import cholesky_transform, pair_cholesky
 from bayeslmm.graph.numbers import f64
 from bayeslmm.graph.scaled import scaled
 from bayeslmm.priors import LKJ, OnVariance, Prior
 
 Floats = NDArray[np.float64]
+#: Free variables by name, each with its dimensions beside the draws' and its values, draws leading.
+FreeValues = dict[str, tuple[tuple[str, ...], Floats]]
+INSIDE = 1e-12  # how far correlation matrices are kept from singular ones
 
 # For each density the PyMC distribution, and which field of ours each of its arguments is.
 NODES: dict[str, tuple[str, dict[str, str]]] = {
@@ -74,6 +77,24 @@ def scalar(name: str, prior: Prior, *, positive: bool, unit: Floats | None = Non
     return _variable(name, [prior], None, positive, unit)
 
 
+def vector_values(name: str, priors: Sequence[Prior], dims: str, values: Floats) -> FreeValues:
+    """Values of the free variables that `vector` makes, from the vector's, shape (..., length)."""
+    kinds = {prior.name for prior in priors}
+    if kinds == {"on_variance"}:
+        return vector_values(f"{name}_squared", _inner(priors), dims, values**2)
+    if len(kinds) == 1:
+        return {name: ((dims,), values)}
+    parts = (scalar_values(f"{name}_{i}", p, values[..., i]) for i, p in enumerate(priors))
+    return {key: value for part in parts for key, value in part.items()}
+
+
+def scalar_values(name: str, prior: Prior, values: Floats) -> FreeValues:
+    """Values of the free variable that `scalar` makes, from the number's."""
+    if prior.name == "on_variance":
+        return scalar_values(f"{name}_squared", _inner([prior])[0], values**2)
+    return {name: ((), values)}
+
+
 def _inner(priors: Sequence[Prior]) -> list[Prior]:
     """The densities of the variances."""
     return [prior.inner for prior in priors if isinstance(prior, OnVariance)]
@@ -112,4 +133,22 @@ def correlation_cholesky(name: str, prior: Prior, k: int) -> Any:
     assert isinstance(prior, LKJ)
     if k == 2:
         return pair_cholesky(name.removesuffix("_cholesky"), prior.eta)
-    return pm.LKJCorr(name, n=k, eta=f64(prior.eta))
+    return pm.LKJCorr(name, n=k, eta=f64(prior.eta), default_transform=cholesky_transform(k))
+
+
+def correlation_values(name: str, correlations: Floats, k: int) -> FreeValues:
+    """Values of the free variable that `correlation_cholesky` makes.
+
+    Parameters
+    ----------
+    name : str
+    correlations : ndarray, shape (..., k (k - 1) / 2)
+        Below the diagonal, rows first.
+    k : int
+    """
+    if k == 2:
+        return {name.removesuffix("_cholesky"): ((), correlations[..., 0])}
+    matrix = np.zeros((*correlations.shape[:-1], k, k)) + np.eye(k)
+    i, j = np.tril_indices(k, -1)
+    matrix[..., i, j] = matrix[..., j, i] = (1 - INSIDE) * correlations
+    return {name: ((f"{name}_dim_0", f"{name}_dim_1"), np.linalg.cholesky(matrix))}

@@ -45,6 +45,21 @@ def by_root(z: Sequence[Any], root: Any) -> Any:
     return pt.stack(u, axis=1)
 
 
+def by_inverse_root(u: Any, root: Any, k: int) -> list[Any]:
+    """`u L⁻ᵀ` by coefficient, each (J,), of effects, (J, k), and a lower triangular root L: the
+    inverse of `by_root`."""
+    import pytensor.tensor as pt
+
+    if k > WIDE:
+        whole = pt.linalg.solve_triangular(root, u.T, lower=True)
+        return [whole[c] for c in range(k)]
+    z: list[Any] = []
+    for r in range(k):
+        left = sum((-root[r, c] * z[c] for c in range(r)), u[:, r])
+        z.append(left / root[r, r])
+    return z
+
+
 def below_diagonal(root: Any, k: int) -> Any:
     """Elements of `L L'` below its diagonal, rows first, of a root L, (k, k)."""
     import pytensor.tensor as pt

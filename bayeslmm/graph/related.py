@@ -9,12 +9,29 @@ import numpy as np
 
 from bayeslmm.covariance import Precision
 
+#: Linear maps by a precision's root, each with its transpose.
+TRANSPOSES = {
+    "correlate": "correlate_transposed",
+    "correlate_transposed": "correlate",
+    "decorrelate": "decorrelate_transposed",
+    "decorrelate_transposed": "decorrelate",
+}
+
 
 def related(precision: Precision, z: Any) -> Any:
     """`C⁻ᵀ z` with `C C'` the precision between levels: z of shape (J, k), and so is this."""
+    return _applied(precision, "correlate", z)
+
+
+def unrelated(precision: Precision, x: Any) -> Any:
+    """`C' x`, the inverse of `related`: x of shape (J, k), and so is this."""
+    return _applied(precision, "decorrelate", x)
+
+
+def _applied(precision: Precision, name: str, x: Any) -> Any:
     import pytensor.tensor as pt
 
-    return _operation()(precision, False)(pt.as_tensor_variable(z, dtype="float64"))
+    return _operation()(precision, name)(pt.as_tensor_variable(x, dtype="float64"))
 
 
 @cache
@@ -25,12 +42,12 @@ def _operation() -> type[Any]:
     from pytensor.graph.op import Op
 
     class Related(Op):  # type: ignore[misc]
-        """A linear map by the root of a sparse precision, or its transpose."""
+        """A linear map by the root of a sparse precision (see `TRANSPOSES`)."""
 
-        __props__ = ("precision", "transposed")
+        __props__ = ("precision", "map")
 
-        def __init__(self, precision: Precision, transposed: bool) -> None:
-            self.precision, self.transposed = precision, transposed
+        def __init__(self, precision: Precision, name: str) -> None:
+            self.precision, self.map = precision, name
 
         def __str__(self) -> str:
             return f"Related({self.precision.size} levels)"
@@ -43,24 +60,23 @@ def _operation() -> type[Any]:
             outputs[0][0] = self.apply(np.asarray(inputs[0]))
 
         def apply(self, z: Any) -> Any:
-            root = self.precision.root
-            return root.correlate_transposed(z) if self.transposed else root.correlate(z)
+            return getattr(self.precision.root, self.map)(z)
 
         def infer_shape(self, node: Any, shapes: Any) -> Any:
             return [shapes[0]]
 
         def pullback(self, inputs: Any, outputs: Any, cotangents: Any) -> list[Any]:
-            return [_operation()(self.precision, not self.transposed)(cotangents[0])]
+            return [_operation()(self.precision, TRANSPOSES[self.map])(cotangents[0])]
 
         def __reduce__(self) -> Any:
-            return _rebuilt, (self.precision, self.transposed)
+            return _rebuilt, (self.precision, self.map)
 
     _register_numba(Related)
     return Related
 
 
-def _rebuilt(precision: Precision, transposed: bool) -> Any:
-    return _operation()(precision, transposed)
+def _rebuilt(precision: Precision, name: str) -> Any:
+    return _operation()(precision, name)
 
 
 def _register_numba(op_class: type[Any]) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csc_array
 
 from bayeslmm.linalg import sparse
 from bayeslmm.linalg.ordering import ordering
@@ -51,6 +52,21 @@ class PrecisionRoot:
         out = np.ascontiguousarray(z[self.symbolic.perm])
         sparse.solve_lower(*self._pattern, self.x, out)
         return out
+
+    @property
+    def _lower(self) -> csc_array:
+        shape = (self.symbolic.size, self.symbolic.size)
+        return csc_array((self.x, self.symbolic.rows, self.symbolic.colptr), shape=shape)
+
+    def decorrelate(self, x: Floats) -> Floats:
+        """`C' x`, the inverse of `correlate`; x of shape (J, r)."""
+        return np.ascontiguousarray(self._lower.T @ x[self.symbolic.perm])
+
+    def decorrelate_transposed(self, z: Floats) -> Floats:
+        """`C z`, z of shape (J, r)."""
+        back = np.empty(z.shape)
+        back[self.symbolic.perm] = self._lower @ z
+        return back
 
 
 def precision_root(rows: Ints, columns: Ints, values: Floats, size: int) -> PrecisionRoot | None:

@@ -238,14 +238,18 @@ def effect_parameters(model: Model, g: GroupNames) -> list[str]:
 
 
 def contract_names(model: Model) -> list[str]:
-    """Every variable of a posterior's tree, in order: coefficients, effects, the family's."""
-    names = [f"{model.prefix}beta"]
-    for g in group_names(model):
-        names += [g.u, g.sd, *([g.cor] if g.pairs else []), *([g.par] if g.pars else [])]
-        names += effect_parameters(model, g)
-    if not model.prefix:
-        names += model.parameters
-        names += [RESIDUAL_PAR] if residual_names(model).pars else []
-    for sub in model.dpars.values():
-        names += contract_names(sub)
-    return names
+    """Every variable of a posterior's tree, in order: coefficients, standard deviations and
+    correlations, the family's parameters, and last the random effects."""
+    predictors = (model, *model.dpars.values())
+    names: list[str] = []
+    for m in predictors:
+        names += [f"{m.prefix}beta"]
+        for g in group_names(m):
+            names += [g.sd, *([g.cor] if g.pairs else []), *([g.par] if g.pars else [])]
+            names += effect_parameters(m, g)
+        names += [] if m.prefix else [*m.parameters, *_residual_par(m)]
+    return names + [g.u for m in predictors for g in group_names(m)]
+
+
+def _residual_par(model: Model) -> list[str]:
+    return [RESIDUAL_PAR] if residual_names(model).pars else []

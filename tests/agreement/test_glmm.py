@@ -71,7 +71,7 @@ def test_mode_under_flat_priors_is_that_of_adaptive_quadrature(name: str) -> Non
     with held:
         tree = pm.sample(1000, tune=500, chains=4, random_seed=1, nuts_sampler="nutpie",
                          progressbar=False, compute_convergence_checks=False)  # fmt: skip
-    z = tree["posterior"].dataset[f"{block.group}_z"].values.reshape(4000, -1)
+    z = tree["posterior"].dataset[f"u_{block.group}"].values.reshape(4000, -1) / sd
     eta = design.X @ beta + sd * z[:, block.codes]
     mean = model.resolved.family.mean(model.resolved.link.inverse(eta), {}, model.resolved.trials)
     left = design.y - mean
