@@ -7,16 +7,13 @@ import pandas as pd
 
 from bayeslmm.compare.fits import (
     Fits,
-    HoldsFit,
     HoldsModel,
-    beta_of,
     block_index,
     named,
     require_model,
     resolved_of,
-    u_of,
 )
-from bayeslmm.compare.pooling import no_pooling, population_map, reliability
+from bayeslmm.compare.pooling import Pooling, level_equations, pooling
 from bayeslmm.model import Model
 
 COLUMNS = ("group", "level", "coef", "no_pooling", "population")
@@ -39,16 +36,16 @@ def shrinkage(model: HoldsModel, fits: Fits, *, group: str | None = None) -> pd.
         A row for each ``group, level, coef``, and
 
         ``no_pooling``
-            (weighted) least squares of the level's rows alone on the factor's random-effect
-            covariates; NaN where the rows can't tell. Other factors are ignored: their effects
-            are in these numbers.
+            the level's own estimate with everything else in the model as it is: its effects have
+            a flat prior; the fixed effects and the variances are those of the first fit, and all
+            other random effects keep their distribution. NaN for coefficients that the level's
+            rows don't determine. In a one-way layout it is the level's mean.
         ``population``
-            what beta alone says of the level, X beta of its rows projected on the same
-            covariates; with the first fit's beta.
+            what the first fit's fixed effects add to the level's own coefficients, its
+            level-constant covariates counted (see ``fit.coef``).
         a column for each fit
-            its estimate of the level's own coefficient: its own population value + u, u the
-            BLUP or the posterior mean. Where every fixed column varies by the factor this is
-            ``fit.coef()``.
+            its estimate of the level's own coefficient, ``fit.coef()``: its own population value
+            + u, u the BLUP or the posterior mean.
         ``factor[...]`` for each fit
             reliability 1 - Var(u | y, beta) / Var(u), in closed form at the fit's variances
             (posterior means in Bayesian fits): 0 is complete pooling, 1 none. In a balanced
@@ -61,34 +58,40 @@ def shrinkage(model: HoldsModel, fits: Fits, *, group: str | None = None) -> pd.
     ModelError
         A fit of another model; a model without random effects.
     MethodError
-        An unknown factor.
+        An unknown factor, or a response that isn't Gaussian.
 
     Notes
     -----
-    Robinson (1991), Stat. Sci. 6(1), 15-32. With several coefficients a level the weights form
-    a matrix, and an estimate need not lie between no pooling and population in each of them.
+    With G the covariance of a level's effects and S the sampling variance of its estimate without
+    pooling, the BLUP is population + W (no pooling - population), W = G (G + S)⁻¹ (de Leeuw &
+    Kreft, 1986, J. Educ. Stat. 11(1), 57-85; Robinson, 1991, Stat. Sci. 6(1), 15-32). With one
+    coefficient a level W is the factor; with several it is a matrix, and an estimate need not lie
+    between no pooling and population in each of them. Related levels (``relationship=``) are
+    pulled to what their relatives predict.
     """
     resolved = resolved_of(model)
     chosen = named(fits, taken=COLUMNS)
     require_model(resolved, chosen)
     first = block_index(resolved, group)
     indices = range(len(resolved.design.blocks)) if group is None else [first]
-    return pd.concat([_of_block(resolved, chosen, i) for i in indices], ignore_index=True)
+    solved = {name: level_equations(resolved, fit) for name, fit in chosen.items()}
+    parts = [
+        {name: pooling(resolved, fit, i, solved[name]) for name, fit in chosen.items()}
+        for i in indices
+    ]
+    tables = [_table(resolved, i, part) for i, part in zip(indices, parts, strict=True)]
+    return pd.concat(tables, ignore_index=True)
 
 
-def _of_block(model: Model, fits: dict[str, HoldsFit], index: int) -> pd.DataFrame:
-    block = model.design.blocks[index]
-    to_level = population_map(model, index)
-    population = {name: to_level @ beta_of(fit) for name, fit in fits.items()}
+def _table(model: Model, index: int, fits: dict[str, Pooling]) -> pd.DataFrame:
+    block, first = model.design.blocks[index], next(iter(fits.values()))
     columns: dict[str, object] = {
         "group": block.group,
         "level": np.repeat(np.asarray(block.levels, dtype=object), block.n_coefs),
         "coef": np.tile(np.array(block.coefs, dtype=object), block.n_levels),
-        "no_pooling": no_pooling(model, index).reshape(-1),
-        "population": next(iter(population.values())).reshape(-1),
+        "no_pooling": (first.population + first.alone).reshape(-1),
+        "population": first.population.reshape(-1),
     }
-    for name, fit in fits.items():
-        columns[name] = (population[name] + u_of(fit, index)).reshape(-1)
-    for name, fit in fits.items():
-        columns[f"factor[{name}]"] = reliability(model, fit.tree, index).reshape(-1)
+    columns |= {name: (fit.population + fit.u).reshape(-1) for name, fit in fits.items()}
+    columns |= {f"factor[{name}]": fit.reliability.reshape(-1) for name, fit in fits.items()}
     return pd.DataFrame(columns)

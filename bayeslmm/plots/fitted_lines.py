@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayeslmm.compare.fits import HoldsFit, beta_of, u_of
-from bayeslmm.compare.pooling import no_pooling
+from bayeslmm.compare.pooling import level_equations
 from bayeslmm.model import Model
 from bayeslmm.plots.style import NO_POOLING, NO_POOLING_LINE, POPULATION, marks
 
@@ -29,8 +29,10 @@ class Line:
 def lines_of(model: Model, fits: dict[str, HoldsFit], index: int) -> list[Line]:
     """No pooling of one block, X beta of the first fit, and X beta + Z u of every fit."""
     design, block = model.design, model.design.blocks[index]
-    alone = np.sum(no_pooling(model, index)[block.codes] * block.values, axis=1) + design.offset
     fixed = {name: design.X @ beta_of(fit) + design.offset for name, fit in fits.items()}
+    first = next(iter(fits.values()))
+    own = level_equations(model, first).block(index).effects
+    alone = next(iter(fixed.values())) + np.sum(own[block.codes] * block.values, axis=1)
     dashed = {"color": POPULATION, "lw": 0.9, "ls": "--"}
     dash = {"ls": "none", "marker": "_", "color": POPULATION, "ms": 14, "mew": 1.1}
     hollow = {key: value for key, value in NO_POOLING.items() if key != "label"}

@@ -81,9 +81,9 @@ def test_zero_variance_pools_completely(dyestuff2: tuple[bl.Model, bl.Fit]) -> N
     np.testing.assert_allclose(table["reml"], table["population"])
 
 
-def test_fixed_columns_within_and_between_levels_are_projected() -> None:
-    """Sex is constant within a subject, and goes to the intercept; x is neither, and enters by
-    its mean; the identity of the one-way layout holds all the same."""
+def test_level_constant_covariates_are_in_the_population_and_others_are_taken_off() -> None:
+    """Sex is constant within a subject, and belongs to its intercept; x varies, and its part is
+    taken off the response: the identity of the one-way layout holds all the same."""
     rng = np.random.default_rng(3)
     data = pd.DataFrame({"g": np.repeat(list("abcdef"), 5), "sex": np.repeat(list("mffmfm"), 5)})
     data["x"] = rng.normal(size=30)
@@ -93,11 +93,12 @@ def test_fixed_columns_within_and_between_levels_are_projected() -> None:
     table, beta = bl.shrinkage(model, {"BLUP": fit}), fit.fixef()["estimate"]
     sex = data.groupby("g")["sex"].first().to_numpy() == "m"
     means = data.groupby("g")[["x", "y"]].mean().reset_index(drop=True)
-    population = beta["Intercept"] + beta["sex[m]"] * sex + beta["x"] * means["x"]
+    population = beta["Intercept"] + beta["sex[m]"] * sex
     np.testing.assert_allclose(table["population"], population)
-    np.testing.assert_allclose(table["no_pooling"], means["y"])
-    blup = population + table["factor[BLUP]"] * (means["y"] - population)
+    np.testing.assert_allclose(table["no_pooling"], means["y"] - beta["x"] * means["x"])
+    blup = population + table["factor[BLUP]"] * (table["no_pooling"] - population)
     np.testing.assert_allclose(table["BLUP"], blup)
+    np.testing.assert_allclose(table["BLUP"], fit.coef()["estimate"])
 
 
 def test_weights_are_repetitions_and_offsets_are_taken_off() -> None:
