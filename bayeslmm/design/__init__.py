@@ -1,5 +1,6 @@
 """Formula and table to numbers: what a design learns, and how new rows go through it."""
 
+from bayeslmm.design.centred import Centred, identity
 from bayeslmm.design.design import Design, Schema
 from bayeslmm.design.estimability import estimable_basis, is_estimable, why_not
 from bayeslmm.design.groups import learn_group
@@ -13,6 +14,7 @@ from bayeslmm.design.types import Part, RandomBlock, Rows
 __all__ = [
     "Aliasing",
     "Categories",
+    "Centred",
     "Columns",
     "Design",
     "LearntPlaces",
@@ -23,6 +25,7 @@ __all__ = [
     "Schema",
     "aliasing",
     "estimable_basis",
+    "identity",
     "is_estimable",
     "learn",
     "learn_group",

@@ -12,13 +12,15 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bayeslmm.design.blocks import Learnt, LearntBlock
+from bayeslmm.design.centred import Centred, centre, identity
 from bayeslmm.design.coding import LearntTerms
 from bayeslmm.design.columns import first_row, input_numbers, missing_in, normal_columns
 from bayeslmm.design.extras import Extras, named_columns, read_extras
 from bayeslmm.design.normal import Columns
+from bayeslmm.design.places import LearntPlaces
 from bayeslmm.design.table import Taken, has_column, labels_of, take
 from bayeslmm.design.transforms import State, evaluate
-from bayeslmm.design.types import Floats, RandomBlock, Rows
+from bayeslmm.design.types import Floats, Part, RandomBlock, Rows
 from bayeslmm.errors import ColumnError, DataError, DataWarning, nearest, warn
 from bayeslmm.formula import Formula, columns_of, tree_of
 
@@ -68,6 +70,8 @@ class Design:
         All extras that were given, the offset too, for the rows that were kept.
     categories : tuple
         The response's categories in their order, where it has any: `y` holds their codes.
+    kept : dict
+        The centred forms, once they were asked for; the same for other responses of these rows.
     """
 
     formula: Formula
@@ -79,6 +83,7 @@ class Design:
     schema: Schema
     inputs: Mapping[str, Floats] = field(default_factory=dict)
     categories: tuple[Any, ...] = ()
+    kept: dict[str, Any] = field(default_factory=dict, repr=False)
 
     @cached_property
     def frame(self) -> pd.DataFrame:
@@ -86,6 +91,40 @@ class Design:
         ``extras=design.inputs`` gives the same design again, unless levels that no row has count
         as steps between occasions."""
         return self.columns.frame()
+
+    @property
+    def centred(self) -> Centred:
+        """The fixed columns with the numeric variables at their means."""
+        if "fixed" not in self.kept:
+            self.kept["fixed"] = self._centred()
+        return self.kept["fixed"]
+
+    def _centred(self) -> Centred:
+        return centre(self.schema.fixed, self.columns, dict(self.schema.states), self.X)
+
+    @property
+    def centred_parts(self) -> tuple[tuple[Centred, ...], ...]:
+        """The same for each part of each block; parts that aren't unstructured stay as they are."""
+        if "parts" not in self.kept:
+            self.kept["parts"] = self._centred_parts()
+        return self.kept["parts"]
+
+    def _centred_parts(self) -> tuple[tuple[Centred, ...], ...]:
+        return tuple(
+            tuple(
+                self._centred_part(block, part, terms)
+                for part, terms in zip(block.parts, learnt.terms, strict=True)
+            )
+            for block, learnt in zip(self.blocks, self.schema.blocks, strict=True)
+        )
+
+    def _centred_part(self, block: RandomBlock, part: Part, terms: Learnt) -> Centred:
+        if part.structure != "us" or len(part.columns) < 2 or isinstance(terms, LearntPlaces):
+            return identity(len(part.columns))
+        if terms is self.schema.fixed:
+            return self.centred
+        values = block.values[:, list(part.columns)]
+        return centre(terms, self.columns, dict(self.schema.states), values)
 
     @property
     def X(self) -> Floats:

@@ -79,23 +79,20 @@ def block_map(model: Model, index: int) -> Floats:
     out = np.zeros((size, size))
     for term in model.terms:
         if term.block == index:
-            inner = np.linalg.inv(centring(term)) / covariate_scales(model, term)
+            inner = term.centred.T / covariate_scales(model, term)
             out[np.ix_(term.columns, term.columns)] = inner
     return out
 
 
 def centring(term: Term) -> Floats:
-    """The intercept at the centre is u_0 + centre'u; the identity for structured terms."""
-    out = np.eye(len(term.coefs))
-    if "Intercept" in term.coefs and term.structure.correlated:
-        out[term.coefs.index("Intercept")] += term.centre
-    return out
+    """U of the term's effects at the centre of their covariates, `U u`."""
+    return term.centred.U
 
 
 def covariate_scales(model: Model, term: Term) -> Floats:
     """Root of the mean weighted square of a term's covariates about their centre, shape (k,)."""
     values = np.ascontiguousarray(model.design.blocks[term.block].values[:, list(term.columns)])
-    squares = weighted_squares(values, np.linalg.inv(centring(term)), model.precision_weights)
+    squares = weighted_squares(values, term.centred.T, model.precision_weights)
     return np.where(squares > 0, np.sqrt(squares / model.n), 1.0)
 
 

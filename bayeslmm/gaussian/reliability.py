@@ -1,7 +1,8 @@
 """What the rows say of each level's effects: information, and the reliability of coefficients.
 
 At estimated variances the mixed-model equations give every level's conditional mean and
-covariance. With Sigma the effects' covariance and PEV a level's prediction error variance,
+covariance, here of the effects that the priors are on (at the centre of their covariates, or the
+user's). With Sigma the effects' covariance and PEV a level's prediction error variance,
 
     information D = PEV⁻¹ - Sigma⁻¹,        reliability = 1 - PEV_cc / Sigma_cc
 
@@ -20,11 +21,9 @@ from numpy.typing import NDArray
 
 from bayeslmm.gaussian.equations import FactorPoint, solve
 from bayeslmm.gaussian.moments import Moments
-from bayeslmm.gaussian.posterior import covariance
 from bayeslmm.gaussian.profile import Profile, profile
-from bayeslmm.gaussian.variances import covariances_from_lambdas
 from bayeslmm.linalg.minimise import minimise
-from bayeslmm.model import Model
+from bayeslmm.model import Model, effects_map
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -60,7 +59,7 @@ class Said:
     Attributes
     ----------
     information : ndarray, shape (J, k, k)
-        D, in users' units.
+        D, of the effects that the priors are on.
     linear : ndarray, shape (J, k)
         e_j where beta is zero.
     by_beta : ndarray, shape (J, k, p)
@@ -142,23 +141,31 @@ class _Saying:
         self.sigma2 = sigma2
         self.moments: Moments = factor.equations.moments
         about = self.moments.coordinates
-        self.sigmas = covariances_from_lambdas(about, factor.lambdas, np.sqrt([sigma2]))
-        self.pevs = covariance(factor, sigma2).u_given_beta
-        self.solutions = factor.point.inverse().solutions
+        # from the room's effects to those that the priors are on
+        self.blocks = tuple(
+            np.linalg.solve(effects_map(model, i), C) for i, C in enumerate(about.blocks)
+        )
+        inverse = factor.point.inverse()
+        self.outer = tuple(C @ f[0] for C, f in zip(self.blocks, factor.lambdas, strict=False))
+        self.sigmas = tuple(sigma2 * outer @ outer.T for outer in self.outer)
+        self.pevs = tuple(
+            sigma2 * outer @ own @ outer.T
+            for outer, own in zip(self.outer, inverse.own, strict=True)
+        )
+        self.solutions = inverse.solutions
 
     def given_beta(self, i: int) -> Said:
         """D from PEV, all other effects integrated out."""
-        about = self.moments.coordinates
-        precision = np.linalg.inv(self.sigmas[i][0])
+        precision = np.linalg.inv(self.sigmas[i])
         values, vectors = np.linalg.eigh(np.linalg.inv(self.pevs[i]) - precision)
         D = (vectors * np.maximum(values, 0.0)[:, None, :]) @ vectors.swapaxes(1, 2)
-        found = about.blocks[i] @ self.factor.lambdas[i][0] @ self.solutions[i]
+        found = self.outer[i] @ self.solutions[i]
         return self._said(i, D, (D + precision) @ found, ())
 
     def given_all(self, i: int) -> Said:
         """D and e from the rows of the level alone, all other effects given."""
         m = self.moments
-        back = np.linalg.inv(m.coordinates.blocks[i])
+        back = np.linalg.inv(self.blocks[i])
         D = back.T @ m.zz[i] @ back / self.sigma2
         meetings = tuple(self._meeting(i, o) for o in range(len(m.zz)) if o != i)
         return self._said(i, D, back.T @ m.zf[i] / self.sigma2, meetings)
@@ -168,7 +175,7 @@ class _Saying:
         about = self.moments.coordinates
         by_kept = inner[:, :, :-1] @ np.linalg.inv(about.T)
         linear = inner[:, :, -1] + by_kept @ about.shift
-        own = np.einsum("jaa->ja", self.pevs[i]) / np.diag(self.sigmas[i][0])
+        own = np.einsum("jaa->ja", self.pevs[i]) / np.diag(self.sigmas[i])
         return Said(D, linear, self._columns(by_kept), others, np.clip(1.0 - own, 0.0, 1.0))
 
     def _columns(self, by_kept: Floats) -> Floats:
@@ -184,7 +191,9 @@ class _Saying:
     def _meeting(self, i: int, o: int) -> Meeting:
         pairs = next(p for p in self.moments.pairs if {p.a, p.b} == {i, o})
         about = self.moments.coordinates
-        back_a, back_b = (np.linalg.inv(about.blocks[x]) for x in (pairs.a, pairs.b))
+        back_a, back_b = (
+            np.linalg.inv(self.blocks[x] if x == i else about.blocks[x]) for x in (pairs.a, pairs.b)
+        )
         values = back_a.T @ pairs.values @ back_b / self.sigma2
         if pairs.a == i:
             return Meeting(o, pairs.rows, pairs.other, values)

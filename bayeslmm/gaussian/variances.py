@@ -10,7 +10,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from bayeslmm.covariance import Patterned, Scales
+from bayeslmm.covariance import Patterned
 from bayeslmm.gaussian.coordinates import Coordinates, centring
 from bayeslmm.model import Model, Term
 
@@ -66,16 +66,18 @@ def theta_units(model: Model, about: Coordinates) -> Floats:
     return np.concatenate(parts) if parts else np.empty(0)
 
 
-def is_far(about: Coordinates, term: Term) -> bool:
-    """Whether psi speaks of a term about the centre of its covariates.
+def is_moved(about: Coordinates, term: Term) -> bool:
+    """Whether psi has a term's covariance at the centre of its covariates.
 
-    A far origin makes a ridge between intercept and slope; near it the users' own coordinates
-    serve better, since their priors have no singular points there.
+    It has where the priors are there. Else a far origin makes a ridge between intercept and
+    slope; near it the users' own coordinates serve better, since their priors have no singular
+    points there.
     """
-    if "Intercept" not in term.coefs or not term.structure.correlated:
-        return False
+    if term.at_centre or term.centred.is_identity:
+        return term.at_centre
     units = _units(about, term)
-    return bool(np.any(np.abs(term.centre) * units > FAR * units[term.coefs.index("Intercept")]))
+    reach = np.abs(term.centred.U - np.eye(len(units))) * units
+    return bool(np.any(reach > FAR * units[:, None]))
 
 
 def _units(about: Coordinates, term: Term) -> Floats:
@@ -115,9 +117,10 @@ class PsiPoint:
     inner : tuple of ndarray, each of shape (S, k, k)
         The same in the room's coordinates.
     sd : tuple of ndarray
-        For each term the standard deviations of its coefficients, shape (S, k).
-    correlation : tuple of ndarray or None
-        For each term its correlation matrix, shape (S, k, k).
+        For each term the standard deviations of its coefficients, shape (S, k): at the centre
+        of its covariates where its priors are there.
+    correlation : tuple of ndarray
+        For each term its correlation matrix at the same place, shape (S, k, k).
     values : tuple of ndarray
         For each term the natural values of its pattern's numbers, shape (S, d).
     log_jacobian : ndarray, shape (S,)
@@ -133,11 +136,11 @@ class PsiPoint:
 
 
 def read_psi(model: Model, about: Coordinates, psi: Floats) -> PsiPoint:
-    """Covariances at psi; for a term whose origin is far, taken about its covariates' centre.
+    """Covariances at psi; of a term that `is_moved`, taken at its covariates' centre.
 
-    For such a term psi parametrises `T Sigma T'`, T the unit-triangular shift of the
-    covariates to their centre. |d Sigma'/d Sigma| = 1, and d Sigma = 2^k prod s_i^k ds dR, so
-    the Jacobian to the users' sds and correlations gains prod (s'_i / s_i)^k.
+    For such a term psi parametrises `U Sigma U'`, U the unit-triangular map to the centre.
+    |d Sigma'/d Sigma| = 1, and d Sigma = 2^k prod s_i^k ds dR, so that the Jacobian to the
+    users' sds and correlations gains prod (s'_i / s_i)^k where the priors are on those.
     """
     factors, inner = _empty_blocks(model, psi.shape[0]), _empty_blocks(model, psi.shape[0])
     sds: list[Floats] = []
@@ -149,12 +152,13 @@ def read_psi(model: Model, about: Coordinates, psi: Floats) -> PsiPoint:
         scales = term.structure.scales(psi[:, where], k)
         root, sd = scales.cholesky, scales.sd
         log_jacobian += scales.log_jacobian
-        inner_root = centring(term) @ root
-        if is_far(about, term):
-            inner_root = root
-            root, sd, gain = _uncentre(term.centre, term.coefs.index("Intercept"), scales)
-            log_jacobian += k * gain
-        _place(factors[term.block], term.columns, root)
+        moved = is_moved(about, term)
+        inner_root = root if moved else centring(term) @ root
+        users = term.centred.T @ root if moved else root
+        if moved and not term.at_centre:
+            root, sd = users, np.sqrt(np.sum(users**2, axis=2))
+            log_jacobian += k * np.sum(np.log(scales.sd) - np.log(sd), axis=1)
+        _place(factors[term.block], term.columns, users)
         _place(inner[term.block], term.columns, inner_root / _units(about, term)[:, None])
         sds.append(sd)
         values.append(np.empty((len(psi), 0)) if scales.values is None else scales.values)
@@ -176,7 +180,7 @@ def write_psi(
     for term in model.terms:
         columns = list(term.columns)
         cov = variances.covariances[term.block][0][np.ix_(columns, columns)]
-        shift = centring(term) if is_far(about, term) else np.eye(len(term.coefs))
+        shift = centring(term) if is_moved(about, term) else np.eye(len(term.coefs))
         least = floor * variances.sigma[0] * _units(about, term)
         centred = shift @ cov @ shift.T
         sd = np.maximum(np.sqrt(np.clip(np.diag(centred), 0.0, None)), least)
@@ -211,20 +215,12 @@ def psi_of(
             sd = np.sqrt(np.einsum("sii->si", cov))
             out.append(term.structure.psi_of(sd, own[:, first : first + count]))
             continue
-        if is_far(about, term):
+        if is_moved(about, term):
             shift = centring(term)
             cov = shift @ cov @ shift.T
         out.append(np.array([term.structure.psi(one) for one in cov]))
     size = len(covariances[0]) if covariances else 0
     return np.concatenate(out, axis=1) if out else np.empty((size, 0))
-
-
-def _uncentre(centre: Floats, intercept: int, scales: Scales) -> tuple[Floats, Floats, Floats]:
-    """Root and sds at the users' origin, and Σ (log s'_i − log s_i)."""
-    root = scales.cholesky.copy()
-    root[:, intercept] -= np.einsum("i,sij->sj", centre, scales.cholesky)
-    sd = np.sqrt(np.sum(root**2, axis=2))
-    return root, sd, np.log(scales.sd[:, intercept]) - np.log(sd[:, intercept])
 
 
 def _empty_blocks(model: Model, size: int) -> list[Floats]:

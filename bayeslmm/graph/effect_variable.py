@@ -3,9 +3,10 @@
 u is what the model, its trace and the user see; samplers see it in coordinates w that suit them
 (see `bayeslmm.graph.parametrisation`), through the variable's transform:
 
-    u = L z,        w = A z - shift,
+    u = M L z,        w = A z - shift,
 
-with L the root of the effects' covariance and A triangular. Since u itself is the free variable,
+with L the root of the covariance of the effects that the priors are on, M the unit map from those
+to u, and A triangular. Since u itself is the free variable,
 a trace that has u is complete, whichever the coordinates are.
 """
 
@@ -15,18 +16,28 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from bayeslmm.covariance import Precision
 from bayeslmm.graph.affine import Affine, noncentred
 from bayeslmm.graph.numbers import f64
-from bayeslmm.graph.products import by_inverse_root, by_root
+from bayeslmm.graph.products import by_inverse_root, by_map, by_root
 from bayeslmm.graph.related import related, unrelated
 from bayeslmm.model.names import GroupNames
 
 Build = Callable[..., Affine]
+Floats = NDArray[np.float64]
 
 
 def effects(
-    g: GroupNames, node: Any, parameters: list[Any], root: Any, build: Build | None, linear: Any
+    g: GroupNames,
+    node: Any,
+    parameters: list[Any],
+    root: Any,
+    users: Floats,
+    build: Build | None,
+    linear: Any,
 ) -> Any:
     """Effects of independent levels, (J, k), in the open `pm.Model`.
 
@@ -39,6 +50,8 @@ def effects(
         Its further parameters.
     root : tensor, shape (k, k)
         L, lower triangular.
+    users : ndarray, shape (k, k)
+        M.
     build : callable, optional
         Makes A and the shift of L, k and the linear terms; none where u itself is sampled.
     linear : tensor, shape (J, k), or None
@@ -49,54 +62,54 @@ def effects(
 
     k = len(g.coefs)
     given = [] if linear is None else [linear]
+    back = np.linalg.inv(users)
 
     def drawn(root: Any, *rest: Any) -> Any:
         *own, size = rest
         one = isinstance(size.type, NoneTypeT)  # PyMC asks for a single level to learn its shape
         z = node.drawn(1 if one else size[0], k, *own[len(given) :])
-        u = by_root([z[:, c] for c in range(k)], root)
+        u = by_map(by_root([z[:, c] for c in range(k)], root), users)
         return u[0] if one else u
 
     def log_density(u: Any, root: Any, *rest: Any) -> Any:
-        z = by_inverse_root(u, root, k)
+        z = by_inverse_root(by_map(u, back), root, k)
         return node.log_density(z, *rest[len(given) :]) - _log_diagonal(root, k)
 
     shapes = ["(k,k)", *(["(j,k)"] if given else []), *node.shapes]
     return pm.CustomDist(
         g.u, root, *given, *parameters, dist=drawn, logp=log_density,
         signature=f"{','.join(shapes)}->(k)", class_name="Effects", dims=(g.label, g.coef_dim),
-        **({} if build is None else {"transform": _coordinates()(build, k, bool(given))}),
+        **({} if build is None else {"transform": _coordinates()(build, users, bool(given))}),
     )  # fmt: skip
 
 
-def related_effects(g: GroupNames, precision: Precision, root: Any) -> Any:
-    """Normal effects of related levels, (J, k), sampled as standard normals z: u = C⁻ᵀ z L' with
+def related_effects(g: GroupNames, precision: Precision, root: Any, users: Floats) -> Any:
+    """Normal effects of related levels, (J, k), sampled as standard normals z: u = C⁻ᵀ z L'M' with
     C C' the precision between levels."""
     import pymc as pm
     import pytensor.tensor as pt
 
     k, levels = len(g.coefs), precision.size
+    back = np.linalg.inv(users)
     log_det = f64(0.5 * k * precision.log_det)
 
     def drawn(root: Any, size: Any) -> Any:
         z = related(precision, pm.Normal.dist(f64(0.0), f64(1.0), size=(levels, k)))
-        return by_root([z[:, c] for c in range(k)], root)
+        return by_map(by_root([z[:, c] for c in range(k)], root), users)
 
     def log_density(u: Any, root: Any) -> Any:
-        x = unrelated(precision, pt.stack(by_inverse_root(u, root, k), axis=1))
+        x = unrelated(precision, pt.stack(by_inverse_root(by_map(u, back), root, k), axis=1))
         constant = f64(-0.5 * levels * k * 1.8378770664093453) + log_det
         return constant - 0.5 * pt.sum(x**2) - levels * _log_diagonal(root, k)
 
     return pm.CustomDist(
         g.u, root, dist=drawn, logp=log_density, signature="(k,k)->(j,k)",
         class_name="RelatedEffects", dims=(g.label, g.coef_dim),
-        transform=_related_coordinates()(precision, k), initval=_zeros(levels, k),
+        transform=_related_coordinates()(precision, users), initval=_zeros(levels, k),
     )  # fmt: skip
 
 
 def _zeros(levels: int, k: int) -> Any:
-    import numpy as np
-
     return np.zeros((levels, k))
 
 
@@ -113,10 +126,11 @@ def _coordinates() -> type[Any]:
     from pymc.logprob.transforms import Transform
 
     class Coordinates(Transform):  # type: ignore[misc]
-        """Effects u seen as w = A L⁻¹ u - shift."""
+        """Effects u seen as w = A L⁻¹ M⁻¹ u - shift."""
 
-        def __init__(self, build: Build, k: int, linear: bool) -> None:
-            self.build, self.k, self.linear = build, k, linear
+        def __init__(self, build: Build, users: Floats, linear: bool) -> None:
+            self.build, self.k, self.linear = build, len(users), linear
+            self.users, self.back = users, np.linalg.inv(users)
             self.name = "noncentred" if build is noncentred else "between"
 
         def affine(self, inputs: Any) -> tuple[Affine, Any]:
@@ -127,7 +141,7 @@ def _coordinates() -> type[Any]:
 
         def forward(self, value: Any, *inputs: Any) -> Any:
             affine, root = self.affine(inputs)
-            z = by_inverse_root(value, root, self.k)
+            z = by_inverse_root(by_map(value, self.back), root, self.k)
             w: dict[int, Any] = {}
             for place, c in enumerate(affine.order):
                 before = affine.order[:place]
@@ -141,7 +155,7 @@ def _coordinates() -> type[Any]:
             for c in affine.order:
                 own = sum((-affine.root[c][t] * z[t] for t in z), value[:, c] + affine.shift[c])
                 z[c] = own / affine.root[c][c]
-            return by_root([z[c] for c in range(self.k)], root)
+            return by_map(by_root([z[c] for c in range(self.k)], root), self.users)
 
         def log_jac_det(self, value: Any, *inputs: Any) -> Any:
             affine, root = self.affine(inputs)
@@ -162,16 +176,17 @@ def _related_coordinates() -> type[Any]:
 
         name = "noncentred"
 
-        def __init__(self, precision: Precision, k: int) -> None:
-            self.precision, self.k = precision, k
+        def __init__(self, precision: Precision, users: Floats) -> None:
+            self.precision, self.k = precision, len(users)
+            self.users, self.back = users, np.linalg.inv(users)
 
         def forward(self, value: Any, *inputs: Any) -> Any:
-            x = by_inverse_root(value, inputs[1], self.k)
+            x = by_inverse_root(by_map(value, self.back), inputs[1], self.k)
             return unrelated(self.precision, pt.stack(x, axis=1))
 
         def backward(self, value: Any, *inputs: Any) -> Any:
             x = related(self.precision, value)
-            return by_root([x[:, c] for c in range(self.k)], inputs[1])
+            return by_map(by_root([x[:, c] for c in range(self.k)], inputs[1]), self.users)
 
         def log_jac_det(self, value: Any, *inputs: Any) -> Any:
             own = self.precision.size * _log_diagonal(inputs[1], self.k)

@@ -27,12 +27,13 @@ from bayeslmm.graph.priors import (
     vector,
     vector_values,
 )
-from bayeslmm.graph.products import below_diagonal, by_vector
-from bayeslmm.model import Model, Term, shared_variance
+from bayeslmm.graph.products import below_diagonal, by_vector, map_root
+from bayeslmm.model import Model, Term, effects_map, shared_variance
 from bayeslmm.model.names import GroupNames, group_names
-from bayeslmm.priors import Prior
+from bayeslmm.priors import CENTRED, Prior
 
 Floats = NDArray[np.float64]
+TINY = 1e-200  # a variance that rounding left nothing of
 
 
 def random_effects(model: Model, choices: Mapping[str, Choice]) -> Any:
@@ -77,24 +78,28 @@ def random_part(model: Model, index: int, g: GroupNames, choice: Choice) -> Any:
     values = pm.Data(
         f"{prefix}{g.label}_values", f64(block.values[model.used]), dims=("row", g.coef_dim)
     )
-    root = covariance_root(model, index, g)
-    u = _effects(model, g, root, choice)
+    root = _own_root(model, index, g)
+    u = _effects(model, g, root, choice, effects_map(model, index))
     return pt.sum(values * u[codes], axis=1)
 
 
-def _effects(model: Model, g: GroupNames, root: Any, choice: Choice) -> Any:
-    """The factor's effects, (J, k), a free variable."""
+def _effects(model: Model, g: GroupNames, root: Any, choice: Choice, users: Floats) -> Any:
+    """The factor's effects, (J, k), a free variable.
+
+    `root` is of the covariance of the effects that the priors are on, `users` the map from those
+    to the user's.
+    """
     kind = model.random.get(g.group, "normal")
     if g.group in model.kin and kind == "normal":
-        return related_effects(g, model.kin[g.group], root)
+        return related_effects(g, model.kin[g.group], root, users)
     node = NODES[kind]
     parameters = node.parameters(model, g)
     if choice.name == "centred":
-        return effects(g, node, parameters, root, None, None)
+        return effects(g, node, parameters, root, users, None, None)
     if choice.name != "between" or choice.said is None:
-        return effects(g, node, parameters, root, noncentred, None)
+        return effects(g, node, parameters, root, users, noncentred, None)
     build = partial(between, information=choice.said.information)
-    return effects(g, node, parameters, root, build, _linear(model, g, choice.said))
+    return effects(g, node, parameters, root, users, build, _linear(model, g, choice.said))
 
 
 def _linear(model: Model, g: GroupNames, said: Said) -> Any:
@@ -122,7 +127,16 @@ def _others(choice: Choice) -> bool:
 
 
 def covariance_root(model: Model, index: int, g: GroupNames) -> Any:
-    """A lower triangular root of the covariance of the factor's coefficients, (k, k)."""
+    """A root of the covariance of the factor's coefficients, (k, k)."""
+    return map_root(effects_map(model, index), _own_root(model, index, g))
+
+
+def _own_root(model: Model, index: int, g: GroupNames) -> Any:
+    """A lower triangular root of the covariance of the coefficients that the priors are on.
+
+    Standard deviations and correlations of the user's coefficients are known under the names of
+    a fit's tree, whichever coefficients the priors are on.
+    """
     import pymc as pm
     import pytensor.tensor as pt
 
@@ -150,10 +164,33 @@ def covariance_root(model: Model, index: int, g: GroupNames) -> Any:
             correlations[own[i], own[j]] = found[place]
     if numbers:
         pm.Deterministic(g.par, pt.concatenate(numbers), dims=g.par_dim)
-    if g.pairs:
+    if _is_moved(terms):
+        _users_scales(g, map_root(effects_map(model, index), root))
+    elif g.pairs:
         stacked = pt.stack([correlations[pair] for pair in g.pairs])
         pm.Deterministic(g.cor, stacked, dims=g.pair_dim)
     return root
+
+
+def _is_moved(terms: list[Term]) -> bool:
+    """Whether the priors of some of a factor's effects are on others than the user's."""
+    return any(t.at_centre for t in terms)
+
+
+def _sd_name(g: GroupNames, terms: list[Term]) -> str:
+    return f"{g.sd}{CENTRED if _is_moved(terms) else ''}"
+
+
+def _users_scales(g: GroupNames, root: Any) -> None:
+    """Standard deviations and correlations of a covariance, from any root of it, (k, k)."""
+    import pymc as pm
+    import pytensor.tensor as pt
+
+    sds = pm.Deterministic(g.sd, pt.sqrt(pt.sum(root**2, axis=1)), dims=g.coef_dim)
+    if g.pairs:
+        i, j = np.array(g.pairs).T
+        products = pt.sum(root[i] * root[j], axis=1)
+        pm.Deterministic(g.cor, products / (sds[i] * sds[j]), dims=g.pair_dim)
 
 
 def covariance_values(
@@ -170,6 +207,7 @@ def covariance_values(
         Draws under the names of a fit's tree.
     """
     terms = [t for t in model.terms if t.block == index]
+    sd, cor = own_scales(terms, g, sd, cor)
     out = _sd_values(model, g, terms, sd)
     used = 0
     for number, term in enumerate(terms):
@@ -194,21 +232,44 @@ def covariance_values(
     return out
 
 
+def own_scales(terms: list[Term], g: GroupNames, sd: Floats, cor: Floats) -> tuple[Floats, Floats]:
+    """Standard deviations and correlations, (..., k) and (..., pairs), of the effects that the
+    priors are on, from those of the user's."""
+    sd, cor = np.array(sd), np.array(cor)
+    for term in terms:
+        if not term.at_centre:
+            continue
+        own, (i, j) = list(term.columns), np.tril_indices(len(term.columns), -1)
+        pairs = [g.pairs.index((own[b], own[a])) for a, b in zip(i, j, strict=True)]
+        matrix = np.zeros((*sd.shape[:-1], len(own), len(own))) + np.eye(len(own))
+        matrix[..., i, j] = matrix[..., j, i] = cor[..., pairs]
+        U = term.centred.U
+        matrix = U @ (matrix * sd[..., own, None] * sd[..., None, own]) @ U.T
+        variance = np.einsum("...ii->...i", matrix)
+        sd[..., own] = np.sqrt(np.maximum(variance, TINY))
+        ratio = matrix[..., i, j] / (sd[..., own][..., i] * sd[..., own][..., j])
+        cor[..., pairs] = np.clip(ratio, -1.0, 1.0)
+    return sd, cor
+
+
 def _sd_values(model: Model, g: GroupNames, terms: list[Term], sd: Floats) -> FreeValues:
     """Of the free variables that `_sds` makes, but those that share out a total variance."""
     if shared_variance(model) is not None:
         return {}
     priors, shared = _free_sds(model, terms)
     if not shared:
-        return vector_values(g.sd, list(priors.values()), g.coef_dim, sd)
+        return vector_values(_sd_name(g, terms), list(priors.values()), g.coef_dim, sd)
     out: FreeValues = {}
     for c, prior in priors.items():
-        out |= scalar_values(f"{g.sd}_{c}", prior, sd[..., c])
+        out |= scalar_values(f"{_sd_name(g, terms)}_{c}", prior, sd[..., c])
     return out
 
 
-def sds_by_key(model: Model, index: int, sd: Floats) -> dict[str, Floats]:
-    """The free standard deviations of a factor's terms, shape (...) each, of sd, (..., k)."""
+def sds_by_key(
+    model: Model, index: int, g: GroupNames, sd: Floats, cor: Floats
+) -> dict[str, Floats]:
+    """The free standard deviations of a factor's terms, shape (...) each, from the user's."""
+    sd, _ = own_scales([t for t in model.terms if t.block == index], g, sd, cor)
     return {
         key: sd[..., t.columns[i]]
         for t in model.terms
@@ -235,19 +296,19 @@ def _free_sds(model: Model, terms: list[Term]) -> tuple[dict[int, Prior], dict[i
 
 
 def _sds(model: Model, g: GroupNames, terms: list[Term]) -> Any:
-    """Standard deviations of all the factor's coefficients, in their order."""
+    """Standard deviations of all the coefficients that the priors are on, in their order."""
     import pymc as pm
     import pytensor.tensor as pt
 
-    whole = shared_sds(model)
+    name, whole = _sd_name(g, terms), shared_sds(model)
     if whole:
-        return pm.Deterministic(g.sd, pt.stack(_in_order(whole, terms)), dims=g.coef_dim)
+        return pm.Deterministic(name, pt.stack(_in_order(whole, terms)), dims=g.coef_dim)
     priors, shared = _free_sds(model, terms)
     if not shared:
-        return vector(g.sd, list(priors.values()), g.coef_dim, positive=True)
-    free = {c: scalar(f"{g.sd}_{c}", p, positive=True) for c, p in priors.items()}
+        return vector(name, list(priors.values()), g.coef_dim, positive=True)
+    free = {c: scalar(f"{name}_{c}", p, positive=True) for c, p in priors.items()}
     stacked = pt.stack([free[shared.get(c, c)] for c in range(len(g.coefs))])
-    return pm.Deterministic(g.sd, stacked, dims=g.coef_dim)
+    return pm.Deterministic(name, stacked, dims=g.coef_dim)
 
 
 def _in_order(sds: Mapping[str, Any], terms: list[Term]) -> list[Any]:

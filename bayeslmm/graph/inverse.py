@@ -85,7 +85,7 @@ def _predictor_values(model: Model, draws: Mapping[str, Floats]) -> FreeValues:
         out |= covariance_values(model, index, g, sd, cor, draws[g.par] if g.pars else empty)
         if g.u in draws:
             out[g.u] = ((g.label, g.coef_dim), draws[g.u])
-        sds |= sds_by_key(model, index, sd)
+        sds |= sds_by_key(model, index, g, sd, cor)
     if not model.prefix and "sigma" in draws and model.strata is None:
         sds["sigma"] = draws["sigma"]
     return out | shared_values(model, sds)

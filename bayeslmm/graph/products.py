@@ -11,6 +11,11 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
+
+from bayeslmm.graph.numbers import f64
+
+Floats = NDArray[np.float64]
 
 MANY = 200_000  # elements: from here on the product's own speed is worth its compiling
 WIDE = 8  # coefficients a level
@@ -58,6 +63,34 @@ def by_inverse_root(u: Any, root: Any, k: int) -> list[Any]:
         left = sum((-root[r, c] * z[c] for c in range(r)), u[:, r])
         z.append(left / root[r, r])
     return z
+
+
+def by_map(effects: Any, matrix: Floats) -> Any:
+    """`effects M'`, (J, k), of a constant unit matrix M, (k, k)."""
+    import pytensor.tensor as pt
+
+    k = len(matrix)
+    if np.array_equal(matrix, np.eye(k)):
+        return effects
+    if k > WIDE:
+        return effects @ f64(matrix.T)
+    columns = [
+        sum(
+            (effects[:, c] * f64(matrix[r, c]) for c in range(k) if c != r and matrix[r, c]),
+            effects[:, r],
+        )
+        for r in range(k)
+    ]
+    return pt.stack(columns, axis=1)
+
+
+def map_root(matrix: Floats, root: Any) -> Any:
+    """`M L`, (k, k), of a constant matrix M and a root L."""
+    import pytensor.tensor as pt
+
+    if np.array_equal(matrix, np.eye(len(matrix))):
+        return root
+    return pt.sum(f64(matrix)[:, :, None] * root[None, :, :], axis=1)
 
 
 def below_diagonal(root: Any, k: int) -> Any:

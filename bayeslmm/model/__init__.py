@@ -2,10 +2,17 @@
 
 from bayeslmm.model.build import build
 from bayeslmm.model.closed import not_gaussian
-from bayeslmm.model.coefficient_priors import PriorRows, isotropic, prior_rows, unreachable
+from bayeslmm.model.coefficient_priors import (
+    PriorRows,
+    coefficient_map,
+    column_of,
+    isotropic,
+    prior_rows,
+    unreachable,
+)
 from bayeslmm.model.known import Known, square
 from bayeslmm.model.relationship import Relationship, read_relationships, relationship
-from bayeslmm.model.types import Finding, Model, Specification, Term, prior_texts
+from bayeslmm.model.types import Finding, Model, Specification, Term, effects_map, prior_texts
 from bayeslmm.model.variance_priors import sd_log_prior, shared_variance
 
 __all__ = [
@@ -17,6 +24,9 @@ __all__ = [
     "Specification",
     "Term",
     "build",
+    "coefficient_map",
+    "column_of",
+    "effects_map",
     "isotropic",
     "not_gaussian",
     "prior_rows",

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bayeslmm.covariance import Precision
-from bayeslmm.design import Categories, Design, RandomBlock, aliasing, learn
+from bayeslmm.design import Categories, Design, aliasing, learn
 from bayeslmm.errors import (
     DataWarning,
     IdentifiabilityWarning,
@@ -41,10 +41,11 @@ from bayeslmm.model.response import (
     of_parameter,
     predictor,
 )
-from bayeslmm.model.scales import Extent, extents
+from bayeslmm.model.scales import extents
+from bayeslmm.model.slots import fixed_scale, random_slots
 from bayeslmm.model.structures import structure_of
 from bayeslmm.model.types import Finding, Model, Specification
-from bayeslmm.priors import RESIDUAL, Prior, Slot, Slots, resolve_priors
+from bayeslmm.priors import Prior, Slot, Slots, resolve_priors
 
 Floats = NDArray[np.float64]
 Column = str | ArrayLike | None
@@ -202,18 +203,18 @@ def _resolve(
     fixed, random = extents(design)
     coefs = _coefs(design, family, prefix)
     others = _others(spec, design, family, response, dpars, residual)
+    has = [c in coefs for c in design.coefs]
     slots = Slots(
         coefs=coefs,
-        x_scale=np.asarray(fixed.scale[[c in coefs for c in design.coefs]]),
-        random={
-            b.group: _with_own_sd(b, e.scale) for b, e in zip(design.blocks, random, strict=True)
-        },
-        correlated=_correlated(design, residual),
+        x_scale=fixed_scale(design, fixed)[has],
+        moved=tuple(m for m, here in zip(design.centred.moved, has, strict=True) if here),
+        random=random_slots(design, random, spec.random),
+        residual_correlated=residual is not None and residual.is_free,
         others=others,
         centre=about.centre,
         slope=about.slope,
         effect=about.effect,
-        variances=_variances(design, random, others, link),
+        shares_sigma="sigma" in others and link.name == "identity",
     )
     priors = _priors(spec.priors, slots, prefix)
     findings = (
@@ -243,16 +244,6 @@ def _closed(spec: Specification, family: Family, link: Link) -> bool:
     return family.name == "gaussian" and link.name == "identity" and not spec.dpar and normal
 
 
-def _with_own_sd(block: RandomBlock, scale: Floats) -> tuple[tuple[str, ...], Floats]:
-    """The coefficients whose sd is a parameter of its own, with the scales of their columns."""
-    own: list[int] = []
-    for part in block.parts:
-        structure = structure_of(part, tuple(block.coefs[c] for c in part.columns))
-        own += [part.columns[i] for i in structure.free_sds(len(part.columns))]
-    own.sort()
-    return tuple(block.coefs[c] for c in own), scale[own]
-
-
 def _priors(given: Priors, slots: Slots, prefix: str) -> dict[str, Prior]:
     try:
         return resolve_priors(given, slots)
@@ -267,15 +258,6 @@ def _coefs(design: Design, family: Family, prefix: str) -> tuple[str, ...]:
     if family.categorical == "ordered" and not prefix:
         return tuple(c for c in design.coefs if c != "Intercept")
     return design.coefs
-
-
-def _correlated(design: Design, residual: Residual | None) -> frozenset[str]:
-    free = residual is not None and residual.is_free
-    return frozenset({RESIDUAL} if free else ()) | frozenset(
-        b.group
-        for b in design.blocks
-        if any(part.structure == "us" and len(part.columns) > 1 for part in b.parts)
-    )
 
 
 def _check_random(
@@ -336,24 +318,6 @@ def _of_family(a: Auxiliary, response: Response, residual: Residual | None) -> d
         return {a.name: Slot(default, a.lower, a.upper)}
     labels = residual.strata.labels
     return {f"sigma[{x}]": Slot(default, a.lower, a.upper, also=("sigma",)) for x in labels}
-
-
-def _variances(
-    design: Design, random: tuple[Extent, ...], others: Mapping[str, Slot], link: Link
-) -> tuple[tuple[str, float], ...]:
-    """The standard deviations whose squares add up, with the scales of their columns.
-
-    Those of the effects are on the scale of the predictor; sigma is on it on an identity link.
-    """
-    out = []
-    for block, extent in zip(design.blocks, random, strict=True):
-        for part in block.parts:
-            structure = structure_of(part, tuple(block.coefs[c] for c in part.columns))
-            free = [part.columns[i] for i in structure.free_sds(len(part.columns))]
-            out += [(f"sd_{block.group}[{block.coefs[c]}]", float(extent.scale[c])) for c in free]
-    if "sigma" in others and link.name == "identity":
-        out.append(("sigma", 1.0))
-    return tuple(out)
 
 
 def _rank_findings(aliased: Mapping[str, Mapping[str, float]]) -> list[Finding]:

@@ -11,12 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayeslmm.covariance import Patterned, Precision, Structure
-from bayeslmm.design import Aliasing, Design, Part, RandomBlock
+from bayeslmm.design import Aliasing, Centred, Design, Part, RandomBlock, identity
 from bayeslmm.families import Family, Link
 from bayeslmm.model.residual import Residual
 from bayeslmm.model.strata import Strata
 from bayeslmm.model.structures import structure_of
-from bayeslmm.priors import RESIDUAL, Prior
+from bayeslmm.priors import CENTRED, RESIDUAL, Prior
 
 Floats = NDArray[np.float64]
 
@@ -67,9 +67,11 @@ class Term:
         Their names.
     structure : Structure
         How they co-vary.
-    centre : ndarray, shape (k,)
-        Mean of each column where the term has an intercept (and 0 for the intercept):
-        moving the covariates there takes the ridge between intercept and slope away.
+    centred : Centred
+        Its columns at the centre of their numeric variables; of structured terms, the columns
+        themselves.
+    at_centre : bool
+        Whether its priors are on the coefficients at the centre.
     """
 
     group: str
@@ -77,7 +79,8 @@ class Term:
     columns: tuple[int, ...]
     coefs: tuple[str, ...]
     structure: Structure
-    centre: Floats
+    centred: Centred
+    at_centre: bool
 
     @property
     def n_parameters(self) -> int:
@@ -87,7 +90,9 @@ class Term:
     def sd_keys(self) -> tuple[str, ...]:
         """Keys of the priors of the free standard deviations."""
         free = self.structure.free_sds(len(self.columns))
-        return tuple(f"sd_{self.group}[{self.coefs[i]}]" for i in free)
+        moved = self.centred.moved if self.at_centre else (False,) * len(self.coefs)
+        keys = tuple(f"sd_{self.group}[{coef}]" for coef in self.coefs)
+        return tuple(f"{keys[i]}{CENTRED}" if moved[i] else keys[i] for i in free)
 
     @property
     def couples(self) -> bool:
@@ -104,7 +109,7 @@ class Term:
     def cor_key(self) -> str | None:
         """Key of the correlations' prior, where there are any."""
         has = self.structure.correlated and len(self.columns) > 1
-        return f"cor_{self.group}" if has else None
+        return f"cor_{self.group}{CENTRED if self.at_centre else ''}" if has else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,10 +183,18 @@ class Model:
     def terms(self) -> tuple[Term, ...]:
         """One for each covariance matrix, in the order of the blocks."""
         return tuple(
-            _term(index, block, part)
-            for index, block in enumerate(self.design.blocks)
-            for part in block.parts
+            self._term(index, block, part, centred)
+            for index, (block, own) in enumerate(
+                zip(self.design.blocks, centred_parts(self.design, self.random), strict=True)
+            )
+            for part, centred in zip(block.parts, own, strict=True)
         )
+
+    def _term(self, index: int, block: RandomBlock, part: Part, centred: Centred) -> Term:
+        coefs = tuple(block.coefs[c] for c in part.columns)
+        structure = structure_of(part, coefs)
+        at_centre = not centred.is_identity and f"cor_{block.group}{CENTRED}" in self.priors
+        return Term(block.group, index, part.columns, coefs, structure, centred, at_centre)
 
     @property
     def random(self) -> Mapping[str, str]:
@@ -302,9 +315,31 @@ class Model:
         return out
 
 
+def centred_parts(design: Design, random: Mapping[str, str]) -> list[tuple[Centred, ...]]:
+    """The centred form of every part of every block.
+
+    A mixture's clusters are apart along a root of the covariance of the users' coefficients, so
+    that their effects stay as they are.
+    """
+    out = []
+    for block, own in zip(design.blocks, design.centred_parts, strict=True):
+        fixed = random.get(block.group) == "mixture"
+        out.append(tuple(identity(c.size) for c in own) if fixed else own)
+    return out
+
+
+def effects_map(model: Model, block: int) -> Floats:
+    """From the effects that the priors of a block are on to the user's, shape (k, k)."""
+    out = np.eye(model.design.blocks[block].n_coefs)
+    for term in model.terms:
+        if term.block == block and term.at_centre:
+            out[np.ix_(term.columns, term.columns)] = term.centred.T
+    return out
+
+
 def is_coefficient(key: str) -> bool:
     """Whether a prior's key is of a fixed effect."""
-    return key.startswith("beta[") or key in ("beta", "Intercept", "Intercept_centred")
+    return key.startswith("beta[") or key in ("beta", "Intercept", f"Intercept{CENTRED}")
 
 
 def prior_texts(priors: Mapping[str, Prior]) -> dict[str, str]:
@@ -314,13 +349,3 @@ def prior_texts(priors: Mapping[str, Prior]) -> dict[str, str]:
         on_variance = prior.name == "on_variance"
         out[f"{key}^2" if on_variance else key] = str(prior)
     return out
-
-
-def _term(index: int, block: RandomBlock, part: Part) -> Term:
-    columns = part.columns
-    coefs = tuple(block.coefs[c] for c in columns)
-    centre = np.zeros(len(columns))
-    if "Intercept" in coefs:
-        for i, (coef, column) in enumerate(zip(coefs, columns, strict=True)):
-            centre[i] = 0.0 if coef == "Intercept" else block.values[:, column].mean()
-    return Term(block.group, index, columns, coefs, structure_of(part, coefs), centre)

@@ -13,11 +13,20 @@ Floats = NDArray[np.float64]
 def coefficient_units(model: Model) -> Floats:
     """For each fixed column the coefficient that moves the predictor by about its own spread.
 
-    That is sd(y)/sd(x) on an identity link and 1/sd(x) on others: whatever the units of
-    covariate and response are, a step of one in these is of middle size.
+    That is sd(y)/sd(x) on an identity link and 1/sd(x) on others, x the column with numeric
+    variables at their means: whatever the units and origins of covariates are, a step of one in
+    these is of middle size.
     """
-    X = model.design.X[:, list(model.columns)]
-    return np.asarray(model.unit / column_scales(X))
+    return np.asarray(model.unit / centred_scales(model)[list(model.columns)])
+
+
+def centred_scales(model: Model) -> Floats:
+    """Standard deviation of each column of the centred design, 1 for a constant one, (p,)."""
+    design = model.design
+    out = column_scales(design.X)
+    for j in design.centred.reshaped:
+        out[j] = column_scales(design.centred.column(j, design.columns)[:, None])[0]
+    return out
 
 
 def column_scales(X: Floats) -> Floats:
@@ -37,5 +46,5 @@ def joint_units(model: Model, sigma: Floats | None) -> Floats:
     slopes = [i for i, c in enumerate(model.columns) if model.design.coefs[c] != "Intercept"]
     if sigma is None:
         return coefficient_units(model)[slopes]
-    scales = column_scales(model.design.X[:, list(model.columns)])[slopes]
+    scales = centred_scales(model)[list(model.columns)][slopes]
     return np.asarray(np.asarray(sigma)[..., None] / scales)

@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 from bayeslmm.covariance.vine import correlation_cholesky
 from bayeslmm.errors import MethodError, check_seed
 from bayeslmm.fit.tree import SAMPLE, observed_dataset
-from bayeslmm.model import Model, shared_variance
+from bayeslmm.model import Model, coefficient_map, column_of, shared_variance
 from bayeslmm.model.effects import EFFECTS
 from bayeslmm.model.names import GroupNames, contract_names, group_names, response_name
+from bayeslmm.model.types import is_coefficient
 from bayeslmm.model.units import joint_units
 from bayeslmm.predict.parameters import Values, parameters_of
 from bayeslmm.predict.patterns import draw_numbers, draw_residual, fill_correlations
@@ -136,23 +137,18 @@ def _predictor(
 
 
 def _beta(model: Model, size: int, rng: np.random.Generator, sigma: Floats | None) -> Floats:
-    coefs = [model.design.coefs[i] for i in model.columns]
-    out = np.zeros((size, len(coefs)))
+    columns = list(model.columns)
+    out = np.zeros((size, len(columns)))
     joint = model.priors.get("beta")
     if isinstance(joint, JointPrior):
         unit = joint_units(model, sigma if joint.name == "r2d2" else None)
-        slopes = [c for c, name in enumerate(coefs) if name != "Intercept"]
+        slopes = [i for i, c in enumerate(columns) if model.design.coefs[c] != "Intercept"]
         out[:, slopes] = joint.draw_slopes(rng, size, unit)[0]
-    for c, name in enumerate(coefs):
-        if name != "Intercept" and joint is None:
-            out[:, c] = model.priors[f"beta[{name}]"].draw(rng, size)
-    if "Intercept" in coefs:
-        where = coefs.index("Intercept")
-        key = "Intercept" if "Intercept" in model.priors else "Intercept_centred"
-        drawn = model.priors[key].draw(rng, size)
-        means = model.design.X[:, list(model.columns)].mean(axis=0)
-        out[:, where] = drawn if key == "Intercept" else drawn - out @ means
-    return out
+    for key, prior in model.priors.items():
+        if is_coefficient(key) and prior is not joint:
+            out[:, columns.index(column_of(key, model))] = prior.draw(rng, size)
+    A = coefficient_map(model)[np.ix_(columns, columns)]
+    return np.asarray(np.linalg.solve(A, out.T).T)
 
 
 def _effects_scale(
@@ -170,6 +166,10 @@ def _effects_scale(
             prior = model.priors[term.cor_key]
             assert isinstance(prior, LKJ)
             root, _ = correlation_cholesky(np.arctanh(prior.draw_partial(rng, k, size)), k)
+            if term.at_centre:
+                root = term.centred.T @ (sd[:, own, None] * root)
+                sd[:, own] = np.sqrt(np.sum(root**2, axis=2))
+                root = root / sd[:, own, None]
             correlation[:, np.array(own)[:, None], np.array(own)] = root @ root.swapaxes(1, 2)
     out: Values = {g.sd: sd}
     if g.pairs:

@@ -17,7 +17,7 @@ from bayeslmm.priors.lkj import LKJ
 from bayeslmm.priors.lognormal import LogNormal
 from bayeslmm.priors.normal import Normal
 from bayeslmm.priors.on_variance import OnVariance
-from bayeslmm.priors.policy import RESIDUAL, Slot, Slots, resolve_priors
+from bayeslmm.priors.policy import CENTRED, RESIDUAL, Slot, Slots, TermSlot, resolve_priors
 from bayeslmm.priors.r2d2 import R2D2
 from bayeslmm.priors.registry import PRIORS, parse_prior
 from bayeslmm.priors.student_t import StudentT
@@ -25,6 +25,7 @@ from bayeslmm.priors.uniform import Uniform
 from bayeslmm.priors.variance_shares import VarianceShares
 
 __all__ = [
+    "CENTRED",
     "LKJ",
     "PRIORS",
     "R2D2",
@@ -49,6 +50,7 @@ __all__ = [
     "Slot",
     "Slots",
     "StudentT",
+    "TermSlot",
     "Uniform",
     "VarianceShares",
     "number",

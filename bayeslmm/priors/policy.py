@@ -1,10 +1,16 @@
-"""Which prior stands for what: the user's keys over the auto-scaled defaults.
+"""The prior of every parameter: the user's keys over the auto-scaled defaults.
 
 Keys, the most specific first: ``beta[Days]`` over ``beta``; ``Intercept`` or
 ``Intercept_centred`` over ``beta``; ``sd_Subject[Days]`` over ``sd_Subject`` over ``sd``;
 ``cor_Subject`` over ``cor``; ``sigma``. ``sigma^2`` and ``sd_…^2`` put the density on the
-variance. Joint densities stand for what they cover: under ``beta`` for all slopes, and under ``sd``
-`variance_shares` for all standard deviations, ``sigma`` included.
+variance. Joint densities cover several parameters: under ``beta`` all slopes, and under ``sd``
+`variance_shares` all standard deviations, ``sigma`` included.
+
+Defaults are on the coefficients of the design whose numeric variables are centred at their means,
+and on the covariance of each term's effects there. Where such a coefficient differs from the
+user's, its key ends in ``_centred``: ``beta[x]_centred``, ``sd_Subject[Intercept]_centred``,
+``cor_Subject_centred``. A user's prior under a plain key is on the coefficient as the user
+sees it; one on a term's covariance takes the whole term there.
 """
 
 from __future__ import annotations
@@ -32,6 +38,7 @@ Floats = NDArray[np.float64]
 UserPriors = Mapping[str, str | Prior] | str | None
 
 
+CENTRED = "_centred"  # what the key of a coefficient at the centre of covariates ends in
 RESIDUAL = "residual"  # what a free correlation of the residuals goes by: cor_residual
 
 
@@ -54,6 +61,39 @@ class Slot:
     also: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class TermSlot:
+    """The effects of one random term that have standard deviations of their own.
+
+    Attributes
+    ----------
+    coefs : tuple of str
+    scale : ndarray, shape (k,)
+        Standard deviation of each column, 1 for a constant one.
+    correlated : bool
+        Whether they have correlations to estimate.
+    moved : tuple of bool, length k
+        Which coefficients differ at the centre of the covariates.
+    centred_scale : ndarray, shape (k,)
+        Standard deviation of each column at the centre.
+    T : ndarray, shape (k, k), optional
+        From the coefficients at the centre to the user's; None where all are the same.
+    """
+
+    coefs: tuple[str, ...]
+    scale: Floats
+    correlated: bool = False
+    moved: tuple[bool, ...] = ()
+    centred_scale: Floats | None = None
+    T: Floats | None = None
+
+    def reach(self, unit: float) -> Floats:
+        """Scales of the user's standard deviations that those at the centre imply, shape (k,)."""
+        if self.T is None or self.centred_scale is None:
+            return np.asarray(unit / self.scale)
+        return np.asarray(unit * np.sqrt(np.sum((self.T / self.centred_scale) ** 2, axis=1)))
+
+
 @dataclass(frozen=True, slots=True)
 class Slots:
     """What a model has that needs a prior, with the scales of the default policy.
@@ -63,11 +103,13 @@ class Slots:
     coefs : tuple of str
         Fixed-effects coefficients, ``Intercept`` included where there is one.
     x_scale : ndarray, shape (p,)
-        Standard deviation of each fixed column, 1 for a constant one.
-    random : dict of str to (tuple of str, ndarray)
-        For each grouping factor its coefficients and the scales of their columns.
-    correlated : frozenset of str
-        The factors with correlations to estimate.
+        Standard deviation of each column of the centred design, 1 for a constant one.
+    moved : tuple of bool, length p
+        Which coefficients differ at the centre of the covariates.
+    random : dict of str to tuple of TermSlot
+        The terms of each grouping factor.
+    residual_correlated : bool
+        Whether the residuals have correlations to estimate.
     others : dict of str to Slot
         ``sigma`` and whatever else the response and the effects' distributions have.
     centre : float
@@ -77,20 +119,20 @@ class Slots:
         of the column; the intercept's too.
     effect : float
         The same for the scale of the effects' standard deviations.
-    variances : tuple of (str, float)
-        The standard deviations whose squares add up to a total variance, by key, with the
-        scales of their columns: the free ones, and ``sigma`` where it is one of them.
+    shares_sigma : bool
+        Whether sigma's square is a part of the total variance.
     """
 
     coefs: tuple[str, ...]
     x_scale: Floats
-    random: dict[str, tuple[tuple[str, ...], Floats]]
-    correlated: frozenset[str]
+    moved: tuple[bool, ...]
+    random: Mapping[str, tuple[TermSlot, ...]]
+    residual_correlated: bool
     others: Mapping[str, Slot]
     centre: float
     slope: float
     effect: float
-    variances: tuple[tuple[str, float], ...] = ()
+    shares_sigma: bool = False
 
 
 def resolve_priors(user: UserPriors, slots: Slots) -> dict[str, Prior]:
@@ -107,7 +149,8 @@ def resolve_priors(user: UserPriors, slots: Slots) -> dict[str, Prior]:
     -------
     dict of str to Prior
         Keys ``Intercept`` or ``Intercept_centred``, ``beta[coef]``, ``sd_group[coef]``,
-        ``cor_group``, ``sigma``; handing it back as `user` gives the same dict.
+        ``cor_group``, ``sigma``, with ``_centred`` at the end where the coefficient at the centre
+        is another; handing it back as `user` gives the same dict.
 
     Raises
     ------
@@ -117,9 +160,8 @@ def resolve_priors(user: UserPriors, slots: Slots) -> dict[str, Prior]:
     given = _parsed(user)
     used: set[str] = set()
     out = _beta(given, slots, used) | _random(given, slots, used)
-    shared = {key for key, _ in slots.variances} if "sd" in out else set()
     for key, slot in slots.others.items():
-        if key in shared:
+        if key == "sigma" and slots.shares_sigma and "sd" in out:
             continue
         out[key] = _take(given, (key, *slot.also), slot.default, slot.lower, used, slot.upper)
     _refuse_unused(given, used, slots, out)
@@ -149,11 +191,25 @@ def _beta(given: dict[str, Prior], slots: Slots, used: set[str]) -> dict[str, Pr
         return _joint(given, joint, slots, used)
     if "Intercept" in slots.coefs:
         out |= _intercept(given, slots, used)
-    for coef, scale in zip(slots.coefs, slots.x_scale, strict=True):
+    for coef, scale, moved in zip(slots.coefs, slots.x_scale, slots.moved, strict=True):
         if coef != "Intercept":
             default = Normal(0.0, tidy(slots.slope / scale))
-            out[f"beta[{coef}]"] = _take(given, (f"beta[{coef}]", "beta"), default, -np.inf, used)
+            key, keys = _slope_keys(given, coef, moved)
+            out[key] = _take(given, keys, default, -np.inf, used)
     return out
+
+
+def _slope_keys(given: dict[str, Prior], coef: str, moved: bool) -> tuple[str, tuple[str, ...]]:
+    """The key of a coefficient's prior, and the keys that it may be given under."""
+    plain, centred = f"beta[{coef}]", f"beta[{coef}]{CENTRED}"
+    if plain in given and centred in given:
+        raise PriorError(
+            f"The coefficient {coef!r} has two priors", got=f"{plain}, {centred}", hint="Give one"
+        )
+    if not moved:
+        return plain, (plain, centred, "beta")
+    users = plain in given or ("beta" in given and centred not in given)
+    return (plain, (plain, "beta")) if users else (centred, (centred, "beta"))
 
 
 def _joint(
@@ -192,23 +248,78 @@ def _random(given: dict[str, Prior], slots: Slots, used: set[str]) -> dict[str, 
     whole = given.get("sd")
     if isinstance(whole, VarianceShares):
         out["sd"] = _shares(given, whole, slots, used)
-    for group in slots.random:
-        if "sd" not in out:
-            out |= _own_sds(given, group, slots, used)
-        if group in slots.correlated:
-            out[f"cor_{group}"] = _correlation(given, group, used)
-    if RESIDUAL in slots.correlated and RESIDUAL not in slots.random:
-        out[f"cor_{RESIDUAL}"] = _correlation(given, RESIDUAL, used)
+    for group, terms in slots.random.items():
+        correlations: dict[str, Prior] = {}
+        for term in terms:
+            at_centre = _at_centre(given, group, term)
+            if "sd" not in out:
+                out |= _own_sds(given, group, term, at_centre, slots.effect, used)
+            if term.correlated:
+                suffix = CENTRED if at_centre else ""
+                moves = term.T is not None
+                correlations[f"cor_{group}{suffix}"] = _correlation(
+                    given, group, at_centre, moves, used
+                )
+        out |= correlations
+    if slots.residual_correlated and RESIDUAL not in slots.random:
+        out[f"cor_{RESIDUAL}"] = _correlation(given, RESIDUAL, False, False, used)
     return out
 
 
-def _own_sds(given: dict[str, Prior], group: str, slots: Slots, used: set[str]) -> dict[str, Prior]:
+def _at_centre(given: Mapping[str, Prior], group: str, term: TermSlot) -> bool:
+    """Whether a term's priors are at the centre of its covariates: unless one is given on what
+    centring changes."""
+    if term.T is None:
+        return False
+    changed = [f"sd_{group}[{c}]" for c, moved in zip(term.coefs, term.moved, strict=True) if moved]
+    whole = [] if isinstance(given.get("sd"), VarianceShares) else ["sd", "sd^2"]
+    sds = [f"{key}{end}" for key in (*changed, f"sd_{group}") for end in ("", "^2")]
+    plain = [key for key in (*sds, f"cor_{group}", "cor", *whole) if key in given]
+    centred = [f"{key}{CENTRED}{end}" for key in changed for end in ("", "^2")]
+    centred = [key for key in (*centred, f"cor_{group}{CENTRED}") if key in given]
+    specific = [key for key in plain if key not in ("sd", "sd^2", "cor")]
+    if centred and specific:
+        raise PriorError(
+            f"The effects of {group!r} have priors at the centre of their covariates and at the "
+            "origin",
+            got=f"{centred[0]}, {specific[0]}",
+            hint=f"Give all with {CENTRED!r}, or none",
+        )
+    return bool(centred) or not plain
+
+
+def _sd_key(group: str, term: TermSlot, place: int, at_centre: bool) -> str:
+    moved = at_centre and term.moved[place]
+    return f"sd_{group}[{term.coefs[place]}]{CENTRED if moved else ''}"
+
+
+def _own_sds(
+    given: dict[str, Prior],
+    group: str,
+    term: TermSlot,
+    at_centre: bool,
+    effect: float,
+    used: set[str],
+) -> dict[str, Prior]:
     out = {}
-    for coef, scale in zip(*slots.random[group], strict=True):
-        keys = (f"sd_{group}[{coef}]", f"sd_{group}", "sd")
-        default = HalfStudentT(3.0, 0.0, tidy(slots.effect / scale))
-        out[keys[0]] = _take(given, keys, default, 0.0, used)
+    reach = term.reach(effect)
+    if at_centre and term.centred_scale is not None:
+        reach = effect / term.centred_scale
+    for i, coef in enumerate(term.coefs):
+        key = _sd_key(group, term, i, at_centre)
+        keys = (key, f"sd_{group}", "sd")
+        if term.T is None or not term.moved[i]:
+            keys = (key, f"{key}{CENTRED}", f"sd_{group}", "sd")
+            _refuse_both(given, coef, keys[:2])
+        out[key] = _take(given, keys, HalfStudentT(3.0, 0.0, tidy(float(reach[i]))), 0.0, used)
     return out
+
+
+def _refuse_both(given: Mapping[str, Prior], coef: str, keys: tuple[str, ...]) -> None:
+    found = [key for key in keys if key in given or f"{key}^2" in given]
+    if len(found) > 1:
+        text = f"The standard deviation of {coef!r} has two priors"
+        raise PriorError(text, got=", ".join(found), hint="Give one")
 
 
 def _shares(
@@ -221,11 +332,12 @@ def _shares(
             "total, differs by stratum",
             hint="Give 'sd' and 'sigma' priors of their own",
         )
-    if not slots.variances:
+    components = _components(given, slots)
+    if not components:
         raise PriorError(
             f"Prior {whole.name!r} is over standard deviations, and the model has none"
         )
-    kinds = {"sd^2", *(key.partition("[")[0] for key, _ in slots.variances)}
+    kinds = {"sd^2", *(key.partition("[")[0] for key in components)}
     single = [key for key in given if {key, _kind(key)} & kinds]
     if single:
         raise PriorError(
@@ -234,18 +346,41 @@ def _shares(
             hint="Give one of them",
         )
     used.add("sd")
-    components = {key: tidy(scale) for key, scale in slots.variances}
     return whole.over(components, tidy(slots.effect))
+
+
+def _components(given: Mapping[str, Prior], slots: Slots) -> dict[str, float]:
+    """The standard deviations whose squares add up to a total variance, with their units."""
+    out: dict[str, float] = {}
+    for group, terms in slots.random.items():
+        for term in terms:
+            at_centre = _at_centre(given, group, term)
+            scale = term.centred_scale if at_centre else term.scale
+            assert scale is not None
+            for i in range(len(term.coefs)):
+                out[_sd_key(group, term, i, at_centre)] = tidy(float(scale[i]))
+    if slots.shares_sigma:
+        out["sigma"] = 1.0
+    return out
 
 
 def _kind(key: str) -> str:
     return key.removesuffix("^2").partition("[")[0]
 
 
-def _correlation(given: dict[str, Prior], group: str, used: set[str]) -> Prior:
-    for key in (f"cor_{group}", "cor"):
+def _correlation(
+    given: dict[str, Prior], group: str, at_centre: bool, moves: bool, used: set[str]
+) -> Prior:
+    plain, centred = f"cor_{group}", f"cor_{group}{CENTRED}"
+    if not moves and plain in given and centred in given:
+        raise PriorError(
+            f"The correlations of {group!r} have two priors", got=f"{plain}, {centred}"
+        )
+    own = (centred,) if at_centre else (plain,) if moves else (plain, centred)
+    keys = (*own, "cor")
+    for key in keys:
         if key in given:
-            used.update(k for k in (f"cor_{group}", "cor") if k in given)
+            used.update(k for k in keys if k in given)
             if given[key].support != "correlation":
                 raise PriorError(
                     f"Prior {key!r} is over correlations", got=str(given[key]), allowed="lkj(eta)"
@@ -351,7 +486,8 @@ def _refuse_unused(
         if key in used or key in general:
             continue
         names = [c for c in slots.coefs if c == "Intercept"] + [f"sd_{g}" for g in slots.random]
-        known = list(dict.fromkeys([*out, *sorted(general), *names]))
+        plain = [k.removesuffix(CENTRED) for k in out if k.endswith(f"]{CENTRED}")]
+        known = list(dict.fromkeys([*out, *plain, *sorted(general), *names]))
         raise PriorError(
             f"This model has no parameter {shorter(key, 80)!r}",
             hint=_key_elsewhere(key, known) or nearest(key, known, "prior key"),

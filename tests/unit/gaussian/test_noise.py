@@ -66,7 +66,9 @@ def variances_at(s: Setting, t: Target, psi: np.ndarray) -> Variances:
         if isinstance(term.structure, Patterned):
             covariances[term.block][own] = s.covariance_of_effects(i, sd, read.values[i][0])
         else:
-            covariances[term.block][own] = read.correlation[i][0] * np.outer(sd, sd)
+            T = term.centred.T if term.at_centre else np.eye(len(sd))
+            inside = read.correlation[i][0] * np.outer(sd, sd)
+            covariances[term.block][own] = T @ inside @ T.T
     return Variances(tuple(covariances), np.sqrt(sigma2), t.delta(psi[None]))
 
 

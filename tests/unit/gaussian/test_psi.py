@@ -8,6 +8,9 @@ import numpy as np
 import pytest
 from scipy import special
 
+import bayeslmm as bl
+from bayeslmm.design import identity
+from bayeslmm.gaussian import target as target_module
 from bayeslmm.gaussian import variances
 from bayeslmm.gaussian.coordinates import Coordinates, coordinates
 from bayeslmm.gaussian.target import Target, target
@@ -15,7 +18,7 @@ from bayeslmm.gaussian.variances import read_psi, write_psi
 from bayeslmm.linalg.differences import jacobian
 from bayeslmm.linalg.importance import sample
 from bayeslmm.model import Model
-from tests.unit.gaussian.designs import build, random_variances
+from tests.unit.gaussian.designs import build, frame_of, random_variances
 
 
 def about(model: Model) -> Coordinates:
@@ -32,7 +35,7 @@ def always_centred(monkeypatch: pytest.MonkeyPatch) -> None:
 def uncentred(model: Model) -> Model:
     """The same model, its terms taken about the users' origin."""
     out = replace(model)
-    terms = tuple(replace(t, centre=np.zeros(len(t.columns))) for t in model.terms)
+    terms = tuple(replace(t, centred=identity(len(t.columns))) for t in model.terms)
     out.__dict__["terms"] = terms  # a cached property
     return out
 
@@ -81,7 +84,8 @@ def test_jacobian_to_users_scales(formula: str) -> None:
 
 def test_density_does_not_depend_on_the_coordinates(always_centred: None) -> None:
     """At one covariance the densities differ by the ratio of the coordinates' Jacobians."""
-    centred = build("y ~ x + z + (x + z | g)")
+    centred = build("y ~ x + z + (x + z | g)", priors=PROPER)
+    assert variances.is_moved(about(centred), centred.terms[0])
     plain = uncentred(centred)
     at = random_variances(centred, 23)
     values = []
@@ -104,7 +108,7 @@ def evidence(density: Target, seed: int) -> tuple[float, float]:
 def test_evidence_is_the_same_with_and_without_centring(always_centred: None) -> None:
     """THEORY: |dSigma'/dSigma| = 1. Within 5 Monte Carlo standard errors, which are small."""
     model = build("y ~ x + (x | g)", priors=PROPER)
-    assert model.terms[0].centre[1] > 0.5
+    assert model.terms[0].centred.U[0, 1] > 0.5
     value, error = evidence(target(model), 1)
     other, other_error = evidence(target(uncentred(model)), 2)
     both = np.hypot(error, other_error)
@@ -117,13 +121,14 @@ def test_evidence_without_the_jacobian_would_differ(
 ) -> None:
     """The check above has power: leave the gain of the Jacobian out, and it fails."""
     model = build("y ~ x + (x | g)", priors=PROPER)
-    whole = variances._uncentre
+    whole = variances.read_psi
 
-    def without(*args: object) -> object:
-        root, sd, gain = whole(*args)
-        return root, sd, 0 * gain
+    def without(model: Model, about: Coordinates, psi: np.ndarray) -> variances.PsiPoint:
+        found = whole(model, about, psi)
+        own = model.terms[0].structure.scales(psi[:, :3], 2).log_jacobian
+        return replace(found, log_jacobian=own)
 
-    monkeypatch.setattr(variances, "_uncentre", without)
+    monkeypatch.setattr(target_module, "read_psi", without)
     value, error = evidence(target(model), 1)
     other, other_error = evidence(target(uncentred(model)), 2)
     assert abs(value - other) > 5 * np.hypot(error, other_error)
@@ -180,14 +185,16 @@ def test_outside_of_the_numbers_there_is_no_density() -> None:
 
 
 def test_psi_is_centred_only_where_the_origin_is_far() -> None:
-    """Near the origin the users' own coordinates serve; far from it they make a ridge."""
-    near, far = build("y ~ x + (x | g)"), build("y ~ x + (x | g)")
-    moved = replace(
-        far.design.blocks[0], values=far.design.blocks[0].values + np.array([0.0, 50.0])
-    )
-    far = replace(far, design=replace(far.design, rows=replace(far.design.rows, blocks=(moved,))))
-    found = [
-        variances.is_far(target(model).equations.moments.coordinates, model.terms[0])
-        for model in (near, far)
+    """Near the origin the users' own coordinates serve a user's prior; far from it they make a
+    ridge. Default priors are at the centre, and psi with them."""
+    frame = frame_of(0).assign(far=lambda t: t["x"] + 50.0)
+    models = [
+        bl.Model("y ~ x + (x | g)", frame, priors=PROPER).resolved,
+        bl.Model("y ~ far + (far | g)", frame, priors=PROPER).resolved,
+        bl.Model("y ~ x + (x | g)", frame).resolved,
     ]
-    assert found == [False, True]
+    found = [
+        variances.is_moved(target(model).equations.moments.coordinates, model.terms[0])
+        for model in models
+    ]
+    assert found == [False, True, True]

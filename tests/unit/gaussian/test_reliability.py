@@ -33,7 +33,8 @@ def test_one_way_is_n_over_sigma2() -> None:
 
 def test_slopes_and_known_sds_against_the_rows() -> None:
     data = _one_way().assign(se=0.7)
-    model = bl.Model("y ~ x + (x | g)", data, known_sd="se").resolved
+    priors = {"sd": "half_normal(2)"}  # on the users' own coefficients
+    model = bl.Model("y ~ x + (x | g)", data, known_sd="se", priors=priors).resolved
     said = estimated(model).said[0]
     block = model.design.blocks[0]
     for j in (0, 5):
@@ -42,6 +43,9 @@ def test_slopes_and_known_sds_against_the_rows() -> None:
         np.testing.assert_allclose(said.information[j], Z.T @ Z / 0.49, rtol=1e-7, atol=1e-8)
         np.testing.assert_allclose(said.by_beta[j], Z.T @ X / 0.49, rtol=1e-7, atol=1e-8)
         np.testing.assert_allclose(said.linear[j], Z.T @ y / 0.49, rtol=1e-7, atol=1e-8)
+    centred = estimated(bl.Model("y ~ x + (x | g)", data, known_sd="se").resolved).said[0]
+    Z = np.column_stack([np.ones(len(data)), data["x"] - data["x"].mean()])[block.codes == 0]
+    np.testing.assert_allclose(centred.information[0], Z.T @ Z / 0.49, rtol=1e-7, atol=1e-8)
 
 
 def _dense_mean(said: Said, sigma: np.ndarray, beta: np.ndarray) -> np.ndarray:

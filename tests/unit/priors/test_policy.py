@@ -27,17 +27,17 @@ def test_defaults_on_sleepstudy_are_those_of_the_contract(data: pd.DataFrame) ->
     assert list(found) == [
         "Intercept_centred",
         "beta[Days]",
-        "sd_Subject[Intercept]",
+        "sd_Subject[Intercept]_centred",
         "sd_Subject[Days]",
-        "cor_Subject",
+        "cor_Subject_centred",
         "sigma",
     ]
     sd = float(y.std())
     _same(found["Intercept_centred"], Normal(float(y.mean()), 2.5 * sd))
     _same(found["beta[Days]"], Normal(0.0, 2.5 * sd / float(x.std())))
-    _same(found["sd_Subject[Intercept]"], HalfStudentT(3.0, 0.0, s_y))
+    _same(found["sd_Subject[Intercept]_centred"], HalfStudentT(3.0, 0.0, s_y))
     _same(found["sd_Subject[Days]"], HalfStudentT(3.0, 0.0, s_y / float(x.std())))
-    _same(found["cor_Subject"], LKJ(1.0))
+    _same(found["cor_Subject_centred"], LKJ(1.0))
     _same(found["sigma"], HalfStudentT(3.0, 0.0, s_y))
 
 
@@ -80,7 +80,7 @@ KEYS = [
         {"Intercept_centred": "normal(300, 50)", "beta[Days]": "flat"},
     ),
     ({"beta[Intercept]": "cauchy(0, 9)"}, {"Intercept": "cauchy(0, 9)"}),
-    ("flat", {"Intercept": "flat", "beta[Days]": "flat", "cor_Subject": "lkj(1)"}),
+    ("flat", {"Intercept": "flat", "beta[Days]": "flat", "cor_Subject_centred": "lkj(1)"}),
     (
         {"sd": "half_normal(1)", "sd_Subject": "half_normal(2)"},
         {"sd_Subject[Intercept]": "half_normal(2)", "sd_Subject[Days]": "half_normal(2)"},

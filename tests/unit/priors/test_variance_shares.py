@@ -136,7 +136,7 @@ def test_no_other_density_takes_lists(name: str) -> None:
 )
 def test_a_model_fills_in_the_numbers(given: str, scale: str) -> None:
     model = bl.Model(SLEEP, ROWS, priors={"sd": given})
-    assert list(model.priors) == ["Intercept_centred", "beta[Days]", "sd", "cor_Subject"]
+    assert list(model.priors) == ["Intercept_centred", "beta[Days]", "sd", "cor_Subject_centred"]
     prior = model.resolved.priors["sd"]
     assert isinstance(prior, VarianceShares)
     days = ROWS["Days"].std()
@@ -212,7 +212,7 @@ def test_wrong_uses_are_named(priors: dict[str, str], words: str) -> None:
 
 
 def test_a_list_of_another_length_names_the_components() -> None:
-    words = r"one for each of sd_Subject\[Intercept\], sd_Subject\[Days\], sigma"
+    words = r"one for each of sd_Subject\[Intercept\]_centred, sd_Subject\[Days\], sigma"
     with pytest.raises(PriorError, match=words):
         bl.Model(SLEEP, ROWS, priors={"sd": "variance_shares([1, 2])"})
 
@@ -243,7 +243,7 @@ def test_prior_draws_share_out_the_total() -> None:
         "Reaction ~ Days + (1 | Subject)",
         ROWS,
         dpar={"sigma": "~ (Days | Subject)"},
-        priors={"sigma_sd": "variance_shares([2, 1], 5, 0.5)"},
+        priors={"sigma_sd": "variance_shares([2, 1], 5, 0.5)", "sigma_cor": "lkj(1)"},
     )
     assert further.priors["sigma_sd"].startswith("variance_shares([2, 1], 5, 0.5, [1, ")
     prior = further.prior_predictive(4000, seed=2)["prior"].dataset
