@@ -8,7 +8,7 @@ from bayeslmm.design.learn import Categories, learn
 from bayeslmm.design.level_maps import LevelMaps, level_maps
 from bayeslmm.design.normal import Columns
 from bayeslmm.design.places import LearntPlaces, learn_places
-from bayeslmm.design.rank import Aliasing, aliasing
+from bayeslmm.design.rank import Aliasing, aliasing, aliasing_of_centred
 from bayeslmm.design.types import Part, RandomBlock, Rows
 
 __all__ = [
@@ -24,6 +24,7 @@ __all__ = [
     "Rows",
     "Schema",
     "aliasing",
+    "aliasing_of_centred",
     "estimable_basis",
     "identity",
     "is_estimable",

@@ -6,7 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
+from bayeslmm.design.centred import Centred
+from bayeslmm.design.normal import Columns
 from bayeslmm.design.types import Floats
 from bayeslmm.linalg.components import components
 
@@ -85,6 +88,54 @@ def aliasing(X: Floats, names: Sequence[str]) -> Aliasing:
         for d, j in enumerate(dropped)
     }
     return Aliasing(tuple(kept), aliased)
+
+
+def aliasing_of_centred(
+    centred: Centred,
+    columns: Columns,
+    X: Floats,
+    used: slice | NDArray[np.bool_],
+    names: Sequence[str],
+) -> Aliasing:
+    """The same by the centred columns, whose variation isn't lost beside a far origin.
+
+    X_c = X T: a combination of centred columns that is zero gives one of the user's.
+
+    Parameters
+    ----------
+    centred : Centred
+    columns : Columns
+        The learnt rows.
+    X : ndarray, shape (n, p)
+        The user's columns.
+    used : slice or ndarray of bool
+        Rows to take.
+    names : sequence of str, length p
+    """
+    order = list(range(centred.size)) if centred.rises else list(centred.order)
+    inside = centred.values(X, columns)[used]
+    found = aliasing(inside[:, order], [names[j] for j in order])
+    kept = sorted(order[k] for k in found.kept)
+    dropped = sorted(set(range(centred.size)) - set(kept))
+    if not dropped:
+        return Aliasing(tuple(kept), {})
+    place = {name: j for j, name in enumerate(names)}
+    null = np.eye(centred.size)[:, dropped]
+    for d, j in enumerate(dropped):
+        for name, value in found.aliased[names[j]].items():
+            null[place[name], d] = -value
+    null = centred.T @ null
+    weights = -null @ np.linalg.inv(null[dropped])
+    sizes = np.linalg.norm(X[used], axis=0)
+    parts = np.abs(weights) * sizes[:, None]
+    least = TOLERANCE * parts.max(axis=0, initial=0.0)
+    return Aliasing(
+        tuple(kept),
+        {
+            names[j]: {names[k]: float(weights[k, d]) for k in kept if parts[k, d] > least[d]}
+            for d, j in enumerate(dropped)
+        },
+    )
 
 
 def _by_blocks(

@@ -100,13 +100,14 @@ def _fixed_coordinates(model: Model, columns: NDArray[np.intp]) -> tuple[Floats,
     """T and shift by Gram-Schmidt, a pass over the rows at a time until the products agree."""
     p = len(columns)
     T, shift = np.eye(p), np.zeros(p)
+    dead = _dead_directions(model, columns, T)
     rows = fixed_rows(model, columns)
     for passes in range(PASSES):
         gram = fixed_table(*rows, T, shift)
         size, pull = np.sqrt(np.diag(gram)[:p]), gram[:p, p]
         if passes == 0:
             raw = size
-        live = size > DEAD * np.abs(np.diag(T)) * raw
+        live = (size > DEAD * np.abs(np.diag(T)) * raw) & ~dead
         scale = np.where(live, size, 1.0)
         unit = np.where(np.outer(live, live), gram[:p, :p] / np.outer(scale, scale), np.eye(p))
         orthogonal = np.abs(unit - np.eye(p)).max(initial=0.0) < 0.1
@@ -116,6 +117,22 @@ def _fixed_coordinates(model: Model, columns: NDArray[np.intp]) -> tuple[Floats,
         T = T @ step
         shift = shift + T @ np.where(live, step.T @ pull, 0.0)
     return T, shift
+
+
+def _dead_directions(model: Model, columns: NDArray[np.intp], T: Floats) -> NDArray[np.bool_]:
+    """Which columns are aliased; theirs of T become the combinations that are zero in every row.
+
+    What rounding leaves of such a column is no direction of its own: only the priors bear on it.
+    """
+    names = [model.design.coefs[c] for c in columns]
+    place = {name: i for i, name in enumerate(names)}
+    dead = np.zeros(len(columns), dtype=bool)
+    for name, combination in model.aliasing.aliased.items():
+        if name in place and combination.keys() <= place.keys():
+            dead[place[name]] = True
+            for other, value in combination.items():
+                T[place[other], place[name]] = -value
+    return dead
 
 
 def _by_blocks(gram: Floats) -> Floats:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bayeslmm.covariance import Precision
-from bayeslmm.design import Categories, Design, aliasing, learn
+from bayeslmm.design import Aliasing, Categories, Design, aliasing, aliasing_of_centred, learn
 from bayeslmm.errors import (
     DataWarning,
     IdentifiabilityWarning,
@@ -41,7 +41,7 @@ from bayeslmm.model.response import (
     of_parameter,
     predictor,
 )
-from bayeslmm.model.scales import extents
+from bayeslmm.model.scales import Extent, extents
 from bayeslmm.model.slots import fixed_scale, random_slots
 from bayeslmm.model.structures import structure_of
 from bayeslmm.model.types import Finding, Model, Specification
@@ -52,6 +52,7 @@ Column = str | ArrayLike | None
 MOST_ALIASED = 10  # columns, and terms of one, that are written out
 NO_KIN: Mapping[str, Precision] = {}
 Priors = Mapping[str, str | Prior] | str | None
+FAR = 1e3  # standard deviations of a column between its values and zero
 
 
 def build(
@@ -197,16 +198,15 @@ def _resolve(
 ) -> Model:
     """A predictor with its priors, and what can be seen in it before any fit."""
     _check_random(spec, design, kin, categorical=family.categorical == "unordered")
-    weights = design.extras.get("weights")
-    used = design.X if weights is None or np.all(weights > 0) else design.X[weights > 0]
-    alias = aliasing(used, design.coefs)
     fixed, random = extents(design)
+    scale = fixed_scale(design, fixed)
+    alias = _aliasing(design, fixed, scale)
     coefs = _coefs(design, family, prefix)
     others = _others(spec, design, family, response, dpars, residual)
     has = [c in coefs for c in design.coefs]
     slots = Slots(
         coefs=coefs,
-        x_scale=fixed_scale(design, fixed)[has],
+        x_scale=scale[has],
         moved=tuple(m for m, here in zip(design.centred.moved, has, strict=True) if here),
         random=random_slots(design, random, spec.random),
         residual_correlated=residual is not None and residual.is_free,
@@ -236,6 +236,18 @@ def _resolve(
         unit=unit if unit > 0 and not family.categorical else 1.0, residual=residual,
         kin=dict(kin),
     )  # fmt: skip
+
+
+def _aliasing(design: Design, fixed: Extent, scale: Floats) -> Aliasing:
+    """The aliased columns of the rows in the likelihood, decided on centred columns where the
+    covariates' origin is so far away that their variation is lost beside it."""
+    weights = design.extras.get("weights")
+    used = slice(None) if weights is None or np.all(weights > 0) else weights > 0
+    centred = design.centred
+    far = any(fixed.size[j] > FAR * scale[j] for _, j, _ in centred.lower)
+    if not far:
+        return aliasing(design.X[used], design.coefs)
+    return aliasing_of_centred(centred, design.columns, design.X, used, design.coefs)
 
 
 def _closed(spec: Specification, family: Family, link: Link) -> bool:
