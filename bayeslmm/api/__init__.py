@@ -7,7 +7,7 @@ from bayeslmm.api.model import Model
 from bayeslmm.api.optimal import OptimalDesign, optimal_design
 from bayeslmm.api.prediction import LinearPrediction, blp
 from bayeslmm.api.sums_of_squares import oneway
-from bayeslmm.api.work import calibrate, marginal_loglik, recover
+from bayeslmm.api.work import calibrate, from_pymc, marginal_loglik, new_data, recover
 from bayeslmm.model import relationship
 
 __all__ = [
@@ -21,9 +21,11 @@ __all__ = [
     "compare_designs",
     "design_criteria",
     "estimable_functions",
+    "from_pymc",
     "is_estimable",
     "load_fit",
     "marginal_loglik",
+    "new_data",
     "oneway",
     "optimal_design",
     "recover",

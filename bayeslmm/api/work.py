@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import xarray as xr
 
+from bayeslmm.api.fit import Fit
 from bayeslmm.api.model import Model
 from bayeslmm.diagnostics import calibrate as calibrating
 from bayeslmm.diagnostics.calibrate import Calibration
 from bayeslmm.engines import recover as recovering
+from bayeslmm.engines.sampled import of_tree
 from bayeslmm.errors import ModelError
 from bayeslmm.graph import marginal_loglik as marginal
+from bayeslmm.graph import new_data as rows_for_pymc
 
 
 def calibrate(
@@ -84,6 +88,63 @@ def recover(
         A tree without the model's variance parameters.
     """
     return recovering.recover(_inner(model), tree, seed, memory)
+
+
+def from_pymc(
+    tree: xr.DataTree, model: Model, *, seed: int | None = None, memory: float = 1.0
+) -> Fit:
+    """What PyMC sampled from ``model.to_pymc()``, hierarchical or collapsed, as a Fit.
+
+    Parameters
+    ----------
+    tree : DataTree
+        As ``pm.sample()`` gives it inside ``model.to_pymc(...)``; further variables are left out.
+    model : Model
+        That the PyMC model was built from.
+    seed : int, optional
+        For the draws of beta and u after a run of ``model.to_pymc(marginal=True)``.
+    memory : float
+        GiB that those draws of u may take.
+
+    Returns
+    -------
+    Fit
+        With its tables, prediction, pictures and files, as if by ``method="nuts"``.
+
+    Raises
+    ------
+    FitError
+        A tree without draws, or of another model.
+    """
+    inner = _inner(model)
+    values = of_tree(inner, tree, seed, memory)
+    return Fit(inner, replace(values, notes=(*inner.notes, *values.notes)))
+
+
+def new_data(model: Model, data: Any) -> dict[str, Any]:
+    """New rows for ``model.to_pymc()``, from raw columns: ``pm.set_data(**new_data(model, data))``.
+
+    Parameters
+    ----------
+    model : Model
+    data : table
+        The columns of the formula's right-hand side, with levels that the model has; the response
+        where it is known.
+
+    Returns
+    -------
+    dict
+        ``new_data`` and ``coords``, the arguments of `pymc.set_data`. A response that the table
+        lacks is NaN, and -1 where it is a count or a category: its log likelihood is then none.
+
+    Raises
+    ------
+    LevelError
+        A level of a grouping factor that the model doesn't have.
+    MethodError
+        A model with structured residuals, whose likelihood is over its own rows.
+    """
+    return rows_for_pymc(_inner(model), data)
 
 
 def marginal_loglik(

@@ -23,6 +23,7 @@ from bayeslmm.design.transforms import State, evaluate
 from bayeslmm.design.types import Floats, Part, RandomBlock, Rows
 from bayeslmm.errors import ColumnError, DataError, DataWarning, nearest, warn
 from bayeslmm.formula import Formula, columns_of, tree_of
+from bayeslmm.formula.syntax import columns_in
 
 NewLevels = Literal["error", "code"]
 
@@ -233,6 +234,28 @@ class Design:
             extras=inputs,
             index=labels_of(columns.index),
         )
+
+    def response_of(self, data: object) -> Floats | None:
+        """The response of new rows, shape (n,); None where the table lacks one of its columns.
+
+        Raises
+        ------
+        DataError
+            For missing values, and categories that weren't learnt.
+        """
+        node = tree_of(self.formula.response)
+        names = list(dict.fromkeys(columns_in(node)))
+        if not all(has_column(data, name) for name in names):
+            return None
+        columns = self.further(data, names, ())
+        if not self.categories:
+            return evaluate(node, columns, {})
+        levels, codes = columns[names[0]].coded
+        known = {str(level): float(code) for code, level in enumerate(self.categories)}
+        new = [level for level in np.asarray(levels).tolist() if str(level) not in known]
+        if new:
+            raise DataError(f"{new[0]!r} is no category of {names[0]!r}", allowed=list(known))
+        return np.array([known[str(level)] for level in np.asarray(levels).tolist()])[codes]
 
     def further(self, data: object, names: Collection[str], grouping: Collection[str]) -> Columns:
         """Columns of new rows beside the formula's, in normal form.

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, ClassVar
 
 from bayeslmm.engines.base import Engine
-from bayeslmm.engines.contract import contract_dataset, with_own
-from bayeslmm.engines.findings import findings
 from bayeslmm.engines.posteriors import improper
-from bayeslmm.engines.recover import check_memory, recovered
-from bayeslmm.engines.sampling import check_sampling, run, sampler_of, statistics
+from bayeslmm.engines.recover import check_memory
+from bayeslmm.engines.sampled import of_collapsed, of_hierarchical
+from bayeslmm.engines.sampling import check_sampling, run, sampler_of
 from bayeslmm.errors import MethodError
-from bayeslmm.fit.tree import FitValues, tree_of
+from bayeslmm.fit.tree import FitValues
 from bayeslmm.graph import built, choose, collapsed
 from bayeslmm.model import Model
-from bayeslmm.model.names import contract_names, group_names
 
 FEW = 10  # levels
 USUAL, CAREFUL = 0.9, 0.95  # acceptance
@@ -87,28 +86,14 @@ class Nuts(Engine):
             graph, sampler=name, draws=draws, tune=tune, chains=chains, seed=seed,
             target_accept=target_accept, progress=progress, options=options,
         )  # fmt: skip
-        stats = statistics(tree["sample_stats"].dataset)
-        if not marginal:
-            sampled = tree["posterior"].dataset
-            posterior = contract_dataset(model, sampled)
-            remedy = "use method='exact' or marginal=True where they serve"
-            scalars, said = findings(posterior, stats, remedy)
-            posterior = with_own(posterior, sampled, [v.name for v in graph.free_RVs])
-            whole = tree_of(model, posterior=posterior, sample_stats=stats)
-            drawn = [choice.text for choice in chosen.values()]
-            return FitValues(self.name, whole, scalars, (f"Sampled by {name}.", *drawn, *said))
-        out, notes = recovered(model, tree, seed, memory)
-        posterior = out["posterior"].to_dataset()
-        names = [n for n in contract_names(model) if n in posterior]
-        own = {"beta", *(g.u for g in group_names(model))}
-        chain = posterior[[n for n in names if n not in own]]
-        scalars, said = findings(chain, stats, "give tighter priors to the variance parameters")
-        posterior = posterior[[*names, *(n for n in posterior.data_vars if n not in names)]]
-        posterior.attrs = {}
-        effects = out["effects"].to_dataset() if "effects" in out else None
-        whole = tree_of(model, posterior=posterior, effects=effects, sample_stats=stats)
-        how = f"Sampled by {name} with (beta, u) integrated out; they were drawn given each draw."
-        return FitValues(self.name, whole, scalars, (how, *notes, *said))
+        if marginal:
+            found = of_collapsed(model, tree, seed, memory)
+            how = f"Sampled by {name} with (beta, u) integrated out; they were drawn given each "
+            said = [f"{how}draw."]
+        else:
+            found = of_hierarchical(model, tree, [v.name for v in graph.free_RVs])
+            said = [f"Sampled by {name}.", *(choice.text for choice in chosen.values())]
+        return replace(found, notes=(*said, *found.notes))
 
 
 def acceptance(model: Model) -> float:

@@ -138,5 +138,6 @@ def _offset(model: Model) -> Any:
 
     offset = model.design.rows.offset[model.used]
     if not np.any(offset):
-        return f64(np.zeros(int(model.used.sum())))
+        # of any number of rows, so that new ones can be set
+        return f64(0.0) if model.columns else f64(np.zeros(int(model.used.sum())))
     return pm.Data(f"{model.prefix}offset", f64(offset), dims="row")

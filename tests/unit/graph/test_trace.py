@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import warnings
+from pathlib import Path
 from typing import Any
 
+import arviz as az
 import numpy as np
 import pandas as pd
 import pymc as pm
@@ -14,11 +16,11 @@ from pytensor.compile.mode import Mode
 from scipy import stats
 
 import bayeslmm as bl
-from bayeslmm.errors import BayeslmmWarning
-from bayeslmm.graph import collapsed, hierarchical, with_free_values
+from bayeslmm.errors import BayeslmmWarning, FitError, LevelError, MethodError
+from bayeslmm.graph import collapsed, hierarchical, new_data, with_free_values
 from bayeslmm.model import Model
 from bayeslmm.model.names import contract_names
-from tests.unit.graph.test_joint import model_of
+from tests.unit.graph.test_joint import model_of, table
 
 # PyTensor's own linker, which evaluates without compiling, looks for a BLAS that isn't needed
 pytestmark = pytest.mark.filterwarnings("ignore:PyTensor could not link to a BLAS")
@@ -159,3 +161,100 @@ def test_pymcs_own_functions(name: str, response: str, method: str) -> None:
     error = ours["std_error"].to_numpy() * np.sqrt(2 / 800)
     assert np.all(np.abs(drawn.mean(axis=0) - ours["estimate"]) < 4 * error)
     assert np.all(np.abs(drawn.std(axis=0) - ours["std_error"]) < 4 * error)
+
+
+def test_new_rows_by_raw_columns() -> None:
+    """Inside PyMC, new rows of known levels are predicted as by `predict`, within 4 Monte Carlo
+    standard errors; without the response there is no log likelihood."""
+    model = bl.load_model("sleepstudy")
+    fit = model.fit("exact", seed=1, draws=400, chains=2)
+    new = pd.DataFrame({"Days": [10.0, 12.0, 3.5], "Subject": ["308", "372", "335"]})
+    given = bl.new_data(model, new)
+    assert np.isnan(given["new_data"]["Reaction_data"]).all()
+    known = bl.new_data(model, new.assign(Reaction=[300.0, 400.0, 250.0]))
+    np.testing.assert_array_equal(known["new_data"]["Reaction_data"], [300.0, 400.0, 250.0])
+    plain = {"compile_kwargs": {"mode": PLAIN}, "progressbar": False}
+    with model.to_pymc():
+        pm.set_data(**given)
+        tree = pm.sample_posterior_predictive(fit.tree, random_seed=2, predictions=True, **plain)
+    drawn = tree["predictions"]["Reaction"].values.reshape(800, 3)
+    ours = fit.predict(new, kind="response", seed=3)
+    error = ours["std_error"].to_numpy() * np.sqrt(2 / 800)
+    assert np.all(np.abs(drawn.mean(axis=0) - ours["estimate"]) < 4 * error)
+    with pytest.raises(LevelError, match="999"):
+        bl.new_data(model, new.assign(Subject="999"))
+    with pytest.raises(MethodError, match="structured residuals"):
+        bl.new_data(bl.Model("y ~ x", _table(), residual="ar1(t | g)"), _table())
+
+
+def test_new_data_has_every_name_of_the_models() -> None:
+    """Its own rows give the model's own data, for predictors, offsets, trials and categories."""
+    for family, rhs, keywords in (
+        ("binomial", "x + (x | g) + (1 | h)", {"offset": "o"}),
+        ("gaussian", "x + (1 | g)", {"dpar": {"sigma": "~ x + (1 | h)"}, "weights": "w"}),
+        ("categorical", "x + (1 | g)", {}),
+    ):
+        model = model_of(family, rhs, **keywords)
+        graph = hierarchical(model)
+        found = new_data(model, table())["new_data"]
+        assert set(found) == {v.name for v in graph.data_vars}
+        for name, values in found.items():
+            np.testing.assert_array_equal(values, graph[name].get_value(), err_msg=name)
+
+
+def _run(model: bl.Model, fit: bl.Fit, names: list[str] | None = None) -> xr.DataTree:
+    """A tree as PyMC gives it, of draws that a fit has."""
+    posterior = fit.tree["posterior"].to_dataset()
+    return xr.DataTree.from_dict({"/posterior": posterior if names is None else posterior[names]})
+
+
+def test_a_fit_of_what_pymc_sampled(tmp_path: Path) -> None:
+    """From the hierarchical and from the collapsed model; tables, prediction and files as ever."""
+    model = bl.load_model("sleepstudy")
+    exact = model.fit("exact", seed=1, draws=500, chains=4)
+    fit = bl.from_pymc(_run(model, exact), model)
+    pd.testing.assert_frame_equal(fit.fixef(), exact.fixef())
+    pd.testing.assert_frame_equal(fit.ranef(), exact.ranef())
+    fit.save(tmp_path / "fit.nc")
+    again = bl.load_fit(tmp_path / "fit.nc")
+    pd.testing.assert_frame_equal(again.varcorr(), exact.varcorr())
+    collapsed_run = _run(model, exact, ["sd_Subject", "cor_Subject", "sigma"])
+    drawn = bl.from_pymc(collapsed_run, model, seed=1)
+    error = exact.fixef()["std_error"] * np.sqrt(2 / 2000)
+    gap = (drawn.fixef()["estimate"] - exact.fixef()["estimate"]).abs()
+    assert (gap < 4 * error).all()
+    assert len(drawn.predict(effects="all")) == 180
+    with pytest.raises(FitError, match="sd_Subject"):
+        bl.from_pymc(_run(model, exact, ["beta", "u_Subject"]), model)
+    with pytest.raises(FitError, match="chain and draw"):
+        bl.from_pymc(model.fit("reml").tree, model)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "response"), [("sleepstudy", "Reaction"), ("machines", "score"), ("cbpp", "incidence")]
+)
+def test_after_nuts(name: str, response: str) -> None:
+    """Of a fit's tree and of PyMC's own trace the same predictive distribution and the same LOO."""
+    model = bl.load_model(name)
+    quiet: dict[str, Any] = {"progressbar": False}
+    with model.to_pymc():
+        tree = pm.sample(
+            500, tune=500, chains=2, random_seed=1, nuts_sampler="nutpie", target_accept=0.95,
+            compute_convergence_checks=False, **quiet,
+        )  # fmt: skip
+        pm.compute_log_likelihood(tree, **quiet)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", BayeslmmWarning)
+            fit = bl.from_pymc(tree, model)
+        predictive = pm.sample_posterior_predictive(fit.tree, random_seed=2, **quiet)
+        pm.compute_log_likelihood(fit.tree, **quiet)
+    with warnings.catch_warnings():  # of high Pareto k, the same for both
+        warnings.simplefilter("ignore", UserWarning)
+        ours, theirs = az.loo(fit.tree), az.loo(tree)
+    assert ours.elpd == pytest.approx(theirs.elpd, rel=1e-8)
+    drawn = predictive["posterior_predictive"][response].values.reshape(1000, -1)
+    table = fit.predict(kind="response", seed=3)
+    error = table["std_error"].to_numpy() * np.sqrt(2 / 1000)
+    assert np.all(np.abs(drawn.mean(axis=0) - table["estimate"]) < 4.5 * error)
+    assert np.all(np.abs(drawn.std(axis=0) / table["std_error"] - 1) < 0.25)
