@@ -10,7 +10,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from bayeslmm.errors import DataError, MethodError, nearest
-from bayeslmm.gaussian.variances import Variances
+from bayeslmm.gaussian.variances import Variances, off_zero
 from bayeslmm.model import Model
 from bayeslmm.model.names import RESIDUAL_PAR, GroupNames, group_names, residual_names
 
@@ -62,7 +62,8 @@ def given_variances(model: Model, given: Mapping[str, Any] | xr.DataTree) -> tup
     sigma = np.ones(strata)
     if not relative and not model.sigma_known:
         sigma = _numbers(values["sigma"], strata, "sigma")
-        if np.any(sigma <= 0):
+        from_zero = isinstance(given, xr.DataTree) and model.residual is None
+        if np.any(sigma < 0 if from_zero else sigma <= 0):
             raise DataError("sigma must be positive", got=sigma.tolist())
     delta = None
     if model.residual is not None:
@@ -73,7 +74,7 @@ def given_variances(model: Model, given: Mapping[str, Any] | xr.DataTree) -> tup
     numbers = None
     if isinstance(given, xr.DataTree):
         numbers = tuple(values.get(g.par, np.empty(0)) for g in names)
-    return Variances(covariances, sigma[:1], delta, numbers), relative
+    return off_zero(model, Variances(covariances, sigma[:1], delta, numbers)), relative
 
 
 def _keys(model: Model, names: tuple[GroupNames, ...], relative: bool) -> list[str]:

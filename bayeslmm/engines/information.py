@@ -72,7 +72,7 @@ def intervals(
             return np.concatenate([*logs, _residual(problem, whole)], axis=1)
 
     with np.errstate(invalid="ignore"):
-        spread = _standard_errors(information, jacobian(scales, point[taken]))
+        spread = standard_errors(information, jacobian(scales, point[taken]))
     return _transform_back(problem, point, at, spread)
 
 
@@ -115,7 +115,7 @@ def _information(problem: Profile, found: Minimum, factor: FactorPoint) -> Float
     return out / 2
 
 
-def _standard_errors(information: Floats, slopes: Floats) -> Floats:
+def standard_errors(information: Floats, slopes: Floats) -> Floats:
     """Delta method; NaN for what does not depend on the free coordinates."""
     if not np.all(np.isfinite(information)):
         return np.full(len(slopes), np.nan)
@@ -139,15 +139,15 @@ def _transform_back(problem: Profile, point: Floats, at: Variances, spread: Floa
     numbers = _numbers(problem, point[None, :-1])
     for g, cov, own in zip(group_names(model), at.covariances, numbers, strict=True):
         sd, cor = sds_and_correlations(cov[0], g)
-        sds.append(_positive(sd, take(len(sd))))
-        cors.append(_correlation(cor, take(len(cor))))
+        sds.append(positive_interval(sd, take(len(sd))))
+        cors.append(correlation_interval(cor, take(len(cor))))
         of_block = [t for t in model.terms if model.design.blocks[t.block].group == g.group]
         parameters = tuple(p for t in of_block for p in t.structure.parameters)
         pars.append(_within(own[0], take(own.shape[1]), parameters))
     residual = _residual(problem, point[None])[0]
     strata = 1 if model.residual is None else model.residual.n_strata
     sigma = np.exp(residual[:strata])
-    found = _positive(sigma, take(strata))
+    found = positive_interval(sigma, take(strata))
     if model.strata is None:
         found = Interval(
             *(x[0] for x in (found.estimate, found.std_error, found.lower, found.upper))
@@ -160,13 +160,13 @@ def _transform_back(problem: Profile, point: Floats, at: Variances, spread: Floa
     return Components(tuple(sds), tuple(cors), tuple(pars), None if known else found, own_par)
 
 
-def _positive(value: Floats, spread: Floats) -> Interval:
+def positive_interval(value: Floats, spread: Floats) -> Interval:
     half = half_width() * spread
     with np.errstate(over="ignore"):  # of a sd that the data say next to nothing of
         return Interval(value, value * spread, value * np.exp(-half), value * np.exp(half))
 
 
-def _correlation(value: Floats, spread: Floats) -> Interval:
+def correlation_interval(value: Floats, spread: Floats) -> Interval:
     half = half_width() * spread
     with np.errstate(divide="ignore", invalid="ignore"):
         z = np.arctanh(value)

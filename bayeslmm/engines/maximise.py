@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayeslmm.covariance import Patterned
+from bayeslmm.engines.at_zero import estimate_of, is_near_zero, is_plain, near_zero
 from bayeslmm.engines.base import fatal_findings
 from bayeslmm.engines.closed import estimate_at, nothing_left
 from bayeslmm.engines.information import intervals
@@ -21,6 +22,7 @@ from bayeslmm.fit.tables import residual_dof
 from bayeslmm.fit.tree import FitValues, estimate_dataset, tree_of
 from bayeslmm.gaussian.equations import FactorPoint
 from bayeslmm.gaussian.profile import Profile, profile
+from bayeslmm.gaussian.vanishing import Vanishing
 from bayeslmm.gaussian.variances import Variances, covariances_from_lambdas, theta_slices
 from bayeslmm.linalg.minimise import Minimum, minimise
 from bayeslmm.model import Model, not_gaussian
@@ -60,7 +62,12 @@ def maximise(model: Model, *, reml: bool) -> FitValues:
         boundary=problem,
     )
     factor = best.factor_at(found.x)
-    _require_residual(problem, factor)
+    if not is_plain(problem):
+        _require_residual(problem, factor)
+    elif model.terms and is_near_zero(problem, float(factor.rho2[0])):
+        near = near_zero(problem, found)
+        if near is not None:
+            return _with_small_sigma(problem, *near)
     sigma = np.sqrt([problem.sigma2(factor)])
     if not np.isfinite(found.value) or sigma[0] <= 0:
         raise FitError(
@@ -87,6 +94,30 @@ def maximise(model: Model, *, reml: bool) -> FitValues:
         method="reml" if reml else "ml",
         tree=tree_of(model, estimate=estimate_dataset(model, estimate).assign_attrs(exact)),
         scalars=_criteria(model, found, bool(singular or limits)),
+        notes=tuple(notes),
+    )
+
+
+def _with_small_sigma(problem: Profile, rows: Vanishing, best: Minimum) -> FitValues:
+    """The fit where sigma is zero, or so small that only turned rows resolve it."""
+    model, zero = problem.model, best.x[-1] == 0
+    theta = best.x[:-1] if zero else best.x[:-1] / (rows.unit * best.x[-1])
+    singular = _singular_terms(model, theta)
+    notes = _say(model, best, singular)
+    if zero:
+        what = "restricted likelihood" if problem.reml else "likelihood"
+        text = (
+            f"Singular fit: the residual standard deviation is 0. The {what} has its maximum on "
+            "this boundary, where the random effects reproduce the response; standard errors of "
+            "sigma don't exist there."
+        )
+        notes.append(warn(text, SingularWarning))
+    dataset = estimate_dataset(model, estimate_of(rows, best, singular))
+    exact = residual_dof(model) if problem.reml else {}
+    return FitValues(
+        method="reml" if problem.reml else "ml",
+        tree=tree_of(model, estimate=dataset.assign_attrs(exact)),
+        scalars=_criteria(model, best, bool(singular or zero)),
         notes=tuple(notes),
     )
 

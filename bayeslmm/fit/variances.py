@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from bayeslmm.fit.covariances import covariance_of
 from bayeslmm.fit.tree import SAMPLE
-from bayeslmm.gaussian.variances import Variances
+from bayeslmm.gaussian.variances import Variances, off_zero
 from bayeslmm.model import Model
 from bayeslmm.model.names import RESIDUAL_PAR, group_names
 
@@ -36,7 +36,8 @@ def variances_of(model: Model, source: xr.Dataset) -> Variances:
         cor = flat(g.cor) if g.pairs else np.empty((size, 0))
         covariances.append(covariance_of(flat(g.sd), cor, g))
     sigma = np.ones((size, 1)) if model.sigma_known else flat("sigma")
-    return Variances(tuple(covariances), sigma[:, 0], delta_of(model, source, sigma, size))
+    delta = delta_of(model, source, sigma, size)
+    return off_zero(model, Variances(tuple(covariances), sigma[:, 0], delta))
 
 
 def delta_of(model: Model, source: xr.Dataset, sigma: Floats, size: int) -> Floats | None:

@@ -4,7 +4,7 @@ theta and from psi to the relative factor Lambda of every block, in the room's c
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
@@ -15,6 +15,7 @@ from bayeslmm.gaussian.coordinates import Coordinates, centring
 from bayeslmm.model import Model, Term
 
 Floats = NDArray[np.float64]
+FLOOR = 1e-4  # of the effects' standard deviation, for a sigma of zero
 FAR = 2.5  # standard deviations of a covariate between its centre and the origin
 
 
@@ -39,6 +40,18 @@ class Variances:
     sigma: Floats
     delta: Floats | None = None
     numbers: tuple[Floats, ...] | None = None
+
+
+def off_zero(model: Model, at: Variances) -> Variances:
+    """The same with a sigma of zero replaced by a small one, 1e-4 of the random effects' root
+    mean variance in a row: relative factors need one, and what is asked of them has a limit."""
+    if np.all(at.sigma > 0):
+        return at
+    total = sum(
+        np.einsum("na,sab,nb->s", block.values, cov, block.values) / block.values.shape[0]
+        for block, cov in zip(model.design.blocks, at.covariances, strict=True)
+    )
+    return replace(at, sigma=np.where(at.sigma > 0, at.sigma, FLOOR * np.sqrt(total)))
 
 
 def theta_slices(model: Model) -> list[slice]:
