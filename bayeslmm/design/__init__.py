@@ -1,6 +1,7 @@
 """Formula and table to numbers: what a design learns, and how new rows go through it."""
 
 from bayeslmm.design.centred import Centred, identity
+from bayeslmm.design.crossing import covariate_columns, crossed_values
 from bayeslmm.design.design import Design, Schema
 from bayeslmm.design.estimability import estimable_basis, is_estimable, why_not
 from bayeslmm.design.groups import learn_group
@@ -25,6 +26,8 @@ __all__ = [
     "Schema",
     "aliasing",
     "aliasing_of_centred",
+    "covariate_columns",
+    "crossed_values",
     "estimable_basis",
     "identity",
     "is_estimable",

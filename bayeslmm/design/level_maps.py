@@ -25,13 +25,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bayeslmm.design.blocks import LearntBlock
+from bayeslmm.design.crossing import covariate_columns, crossed_values
 from bayeslmm.design.design import Design
-from bayeslmm.design.normal import Columns, Normal
+from bayeslmm.design.normal import Columns
 from bayeslmm.design.rank import aliasing
 from bayeslmm.design.types import Floats
 from bayeslmm.errors import BayeslmmError
-from bayeslmm.formula import columns_of
 
 Codes = NDArray[np.intp]
 EACH = 40  # values of each varying column at which columns are compared
@@ -82,7 +81,7 @@ def level_maps(design: Design, index: int) -> LevelMaps:
         Which of its blocks.
     """
     block = design.blocks[index]
-    names = _covariates(design, block.group)
+    names = covariate_columns(design, [block.group])
     first, present = _first_rows(block.codes, block.n_levels)
     held, free = _split(design.columns, names, block.codes, first)
     which = np.zeros(block.n_levels, dtype=np.intp)
@@ -100,14 +99,6 @@ def level_maps(design: Design, index: int) -> LevelMaps:
         maps = np.concatenate([maps, np.where(alike, maps[:1], 0.0)])
         which[~present] = len(maps) - 1
     return LevelMaps(maps, which, included)
-
-
-def _covariates(design: Design, group: str) -> list[str]:
-    """Columns of the table in the fixed part and in the covariates of one factor's effects."""
-    alone = replace(design.formula, response="", offsets=(), random=())
-    parts = [t.lhs for t in design.formula.random if t.group == group]
-    texts = [design.formula.fixed, *parts]
-    return list(dict.fromkeys(n for text in texts for n in columns_of(replace(alone, fixed=text))))
 
 
 def _first_rows(codes: Codes, levels: int) -> tuple[Codes, NDArray[np.bool_]]:
@@ -161,7 +152,7 @@ def _tables(
     for start in range(0, len(rows), step):
         chosen = range(start, min(start + step, len(rows)))
         try:
-            X, Z = _evaluate(design, design.schema.blocks[index], held, rows[chosen], free, sample)
+            X, Z = _evaluate(design, index, held, rows[chosen], free, sample)
         except BayeslmmError:
             own = [np.flatnonzero(block.codes == block.codes[rows[h]]) for h in chosen]
             yield chosen, [design.X[r] for r in own], [block.values[r] for r in own]
@@ -189,7 +180,7 @@ def _sample(columns: Columns, free: Sequence[str], Z: Floats) -> Codes:
 
 def _evaluate(
     design: Design,
-    learnt: LearntBlock,
+    index: int,
     held: Sequence[str],
     holders: Codes,
     free: Sequence[str],
@@ -200,14 +191,7 @@ def _evaluate(
     H, S = len(holders), len(sample)
     taken = {name: np.repeat(holders, S) for name in held}
     taken |= {name: np.tile(sample, H) for name in free}
-    index = pd.RangeIndex(H * S)
-    made: dict[str, Normal] = {}
-    for name, rows in taken.items():
-        column = design.columns[name]
-        made[name] = replace(column, values=column.values[rows], index=index, unused=())
-    columns, states = Columns(made, index), dict(design.schema.states)
-    X = design.schema.fixed.values(columns, states)
-    Z = np.hstack([term.values(columns, states) for term in learnt.terms])
+    X, (Z,) = crossed_values(design, taken, H * S, [index])
     return X.reshape(H, S, -1), Z.reshape(H, S, -1)
 
 

@@ -145,13 +145,8 @@ class LevelEquations:
 
     def _by_solutions(self, index: int) -> tuple[Floats, Floats]:
         """The same from solutions of the equations for each level's columns."""
-        m, lams = self.moments, [f[0] for f in self.factor.lambdas]
-        products = random_products(m)
+        m, (root, products, solve) = self.moments, self._sparse
         first = first_columns(m)
-        root = sparse.block_diag(
-            [sparse.kron(sparse.eye_array(z.shape[0]), f) for z, f in zip(m.zz, lams, strict=False)]
-        ).tocsc()
-        solve = sparse.linalg.splu((root.T @ products @ root + self._prior()).tocsc()).solve
         levels, k = m.sizes[index]
         mine = slice(first[index], first[index + 1])
         half = (root.T @ products[:, mine]).tocsc()
@@ -167,6 +162,36 @@ class LevelEquations:
         u = root @ np.concatenate([b.ravel() for b in self._b])
         g = m.zf[index] @ self.v - (products[mine] @ u).reshape(levels, k)
         return Q, g
+
+    @cached_property
+    def _sparse(self) -> tuple[Any, Any, Any]:
+        """Lambda, Z'WZ, and what solves the equations of the effects over Lambda."""
+        m, lams = self.moments, [f[0] for f in self.factor.lambdas]
+        products = random_products(m)
+        root = sparse.block_diag(
+            [sparse.kron(sparse.eye_array(z.shape[0]), f) for z, f in zip(m.zz, lams, strict=False)]
+        ).tocsc()
+        whole = (root.T @ products @ root + self._prior()).tocsc()
+        return root, products, sparse.linalg.splu(whole).solve
+
+    def others(self, index: int, level: int, effects: Floats) -> tuple[Floats, ...]:
+        """All effects, (J, k) by block, where one level's are held at given ones, shape (k,), from
+        a flat prior: the solution for the response less their part, `y - Z_j d_j`."""
+        m, (root, products, solve) = self.moments, self._sparse
+        first, k = first_columns(m), len(effects)
+        start = first[index] + level * k
+        inner = np.linalg.solve(m.coordinates.blocks[index], effects)
+        b = np.concatenate([own.ravel() for own in self._b])
+        b -= solve(root.T @ (products[:, start : start + k] @ inner))
+        u = root @ b
+        parts = [
+            u[a:end].reshape(size) @ C.T
+            for a, end, size, C in zip(
+                first[:-1], first[1:], m.sizes, m.coordinates.blocks, strict=True
+            )
+        ]
+        parts[index][level] = effects
+        return tuple(parts)
 
     def _prior(self) -> Any:
         """Prior precision of the effects over Lambda: I, or of related levels their inverse."""

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from textwrap import wrap
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bayeslmm.errors import MethodError, nearest, warn
+
+WIDEST = 95  # letters of a note in a line
 
 
 def spread_choice(order: NDArray[np.intp], most: int, group: str) -> NDArray[np.intp]:
@@ -19,6 +22,17 @@ def spread_choice(order: NDArray[np.intp], most: int, group: str) -> NDArray[np.
     )
     places = np.linspace(0, len(order) - 1, most).round().astype(np.intp)
     return np.asarray(order[places])
+
+
+def share_of(shown: int, group: str, total: int) -> str:
+    """How many levels are drawn where others are not, ``"24 of 85 levels of county"``."""
+    return "" if shown == total else f"{shown} of {total} levels of {group}"
+
+
+def joined(*notes: str) -> str:
+    """The notes of a picture, in lines that fit its width."""
+    text = "; ".join(note for note in notes if note)
+    return "\n".join(wrap(text, WIDEST))
 
 
 def chosen_coefs(

@@ -15,13 +15,13 @@ from bayeslmm.compare.fits import (
     require_model,
     resolved_of,
 )
-from bayeslmm.design import RandomBlock
 from bayeslmm.errors import MethodError
 from bayeslmm.model import Model
 from bayeslmm.plots.canvas import Canvas, canvas
-from bayeslmm.plots.choice import part_of, spread_choice
+from bayeslmm.plots.choice import joined, part_of, share_of, spread_choice
 from bayeslmm.plots.fitted_axis import Across, along, set_ticks
-from bayeslmm.plots.fitted_lines import Line, lines_of
+from bayeslmm.plots.fitted_grid import Grid, level_grid
+from bayeslmm.plots.fitted_lines import Line, lines_of, outer_factors
 from bayeslmm.plots.fitted_points import draw_points
 from bayeslmm.plots.style import DATA, house
 
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from bayeslmm.plots.canvas import Drawn, Place
 
 Floats = NDArray[np.float64]
+Codes = NDArray[np.intp]
 
 
 def plot_fitted(
@@ -44,11 +45,14 @@ def plot_fitted(
     ax: Place = None,
     figsize: tuple[float, float] | None = None,
 ) -> Drawn:
-    """Draw each level's data with its own least-squares line, the fits' and the population's.
+    """Draw each level's data with its line without pooling, the fits' and the population's.
 
-    Lines join the fitted values at the level's own rows. A fit's line is X beta + Z u with the
-    effects of this factor alone; other factors are at their mean of zero. The population's is
-    X beta of the first fit. Where every level has a single row, all are in one panel.
+    A fit's line is X beta + Z u with the effects of this factor, and of factors whose level is
+    the same in all rows of the level (of the block in a panel of its plots); all other factors
+    are at their mean of zero. The population's is the first fit's without this factor's effects.
+    No pooling has the effects of `shrinkage` in their place. Along x, covariates that vary within
+    the level are averaged over its rows, at every x alike. All this is said over the legend.
+    Where every level has a single row, all are in one panel.
 
     Parameters
     ----------
@@ -95,59 +99,78 @@ def plot_fitted(
     resolved, chosen = resolved_of(model), named(fits)
     require_model(resolved, chosen)
     index = block_index(resolved, group)
-    block = resolved.design.blocks[index]
-    across = along(resolved, index, x)
-    lines = lines_of(resolved, chosen, index)
+    blocks = resolved.design.blocks
+    block = blocks[index]
+    across, outer = along(resolved, index, x), outer_factors(resolved, index)
     levels = spread_choice(np.arange(block.n_levels), max_levels, block.group)
-    known = [b.group for b in resolved.design.blocks]
-    note = part_of([block.group], known) if group is None else ""
+    lines = lines_of(resolved, chosen, index, outer, levels)
+    single = np.bincount(block.codes, minlength=block.n_levels).max() == 1
+    grids = [] if single else _grids(resolved, levels, across, [index, *outer])
+    note = joined(
+        part_of([block.group], [b.group for b in blocks]) if group is None else "",
+        share_of(len(levels), block.group, block.n_levels),
+        _named("with the effects of", [blocks[i].group for i in outer]),
+        _named("averaged over", sorted({name for grid in grids for name in grid.averaged})),
+    )
     with house():
-        if np.bincount(block.codes).max() == 1:
+        if single:
             area = canvas(3.2, ax=ax, figsize=figsize)
             shown = None if x is None else across
-            draw_points(area.axes[0], block, levels, resolved.design.y, lines, shown)
+            draw_points(area.axes[0], resolved, [index, *outer], levels, lines, shown)
             area.label(y=resolved.design.formula.response)
         else:
-            columns = min(ncols or _columns(len(levels)), len(levels))
+            columns = min(ncols or _columns([str(block.levels[j]) for j in levels]), len(levels))
             height = 1.1 + max(1.15 * -(-len(levels) // columns), 2.0)
             shared = {"sharex": True, "sharey": True}
             area = canvas(height, len(levels), columns, ax=ax, figsize=figsize, **shared)
-            _panels(area, resolved, block, levels, across, lines)
+            for level, grid, each in zip(levels, grids, area.axes, strict=True):
+                rows = np.flatnonzero(block.codes == level)
+                _panel(each, resolved.design.y, rows, across, grid, int(level), lines)
+                each.set_title(str(block.levels[level]), fontsize=8, pad=2)
+            _ticks(area, across)
             area.label(across.name, resolved.design.formula.response)
         area.legend(note)
     return area.drawn
 
 
-def _panels(
-    area: Canvas,
-    model: Model,
-    block: RandomBlock,
-    levels: NDArray[np.intp],
-    across: Across,
-    lines: list[Line],
-) -> None:
-    for level, each in zip(levels, area.axes, strict=True):
-        rows = np.flatnonzero(block.codes == level)
-        _panel(each, rows, model.design.y, across, lines)
-        each.set_title(str(block.levels[level]), fontsize=8, pad=2)
+def _named(what: str, names: list[str]) -> str:
+    return f"{what} {', '.join(names)}" if names else ""
+
+
+def _grids(model: Model, levels: Codes, across: Across, blocks: list[int]) -> list[Grid]:
+    codes = model.design.blocks[blocks[0]].codes
+    return [
+        level_grid(model.design, np.flatnonzero(codes == level), across, blocks) for level in levels
+    ]
+
+
+def _ticks(area: Canvas, across: Across) -> None:
     for each in area.axes[-area.columns :]:
         each.tick_params(labelbottom=True)
     for each in area.axes[:1] if area.whole else area.axes:
         set_ticks(each, across)
 
 
-def _columns(n: int) -> int:
+def _columns(titles: list[str]) -> int:
+    n = len(titles)
+    most = 6 if max(map(len, titles)) <= 13 else 4
     if n <= 4:
         return n
-    return -(-n // 2) if n <= 10 else 4 if n <= 12 else 6
+    return min(-(-n // 2) if n <= 10 else 4 if n <= 12 else 6, most)
 
 
-def _panel(ax: Axes, rows: NDArray[np.intp], y: Floats, across: Across, lines: list[Line]) -> None:
-    x = across.values
-    order = rows[np.argsort(x[rows], kind="stable")]
-    ax.plot(x[order], y[order], "o", ms=2.6, mew=0, color=DATA, alpha=0.8, label="data")
-    point = np.ptp(x[order]) == 0  # where a line would not be seen
-    ends = x[order[0]] + across.half_width() * np.array([-1.0, 1.0])
+def _panel(
+    ax: Axes,
+    y: Floats,
+    rows: Codes,
+    across: Across,
+    grid: Grid,
+    level: int,
+    lines: list[Line],
+) -> None:
+    ax.plot(across.values[rows], y[rows], "o", ms=2.6, mew=0, color=DATA, alpha=0.8, label="data")
     for line in lines:
-        height = np.repeat(line.height[order[0]], 2) if point else line.height[order]
-        ax.plot(ends if point else x[order], height, label=line.label, **line.look)
+        x, height = grid.x, line.height(level, grid.X, grid.Z) + grid.offset
+        if len(x) == 1:  # where a line would not be seen
+            x, height = x + across.half_width() * np.array([-1.0, 1.0]), np.repeat(height, 2)
+        ax.plot(x, height, label=line.label, **line.look)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from bayeslmm.design import RandomBlock
+from bayeslmm.model import Model
 from bayeslmm.plots.fitted_axis import Across, set_ticks
 from bayeslmm.plots.fitted_lines import Line
 from bayeslmm.plots.style import DATA
@@ -15,15 +15,14 @@ from bayeslmm.plots.style import DATA
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-Floats = NDArray[np.float64]
 MOST_LETTERS = 75  # of the levels' names beside each other
 
 
 def draw_points(
     ax: Axes,
-    block: RandomBlock,
+    model: Model,
+    blocks: list[int],
     levels: NDArray[np.intp],
-    y: Floats,
     lines: list[Line],
     across: Across | None,
 ) -> None:
@@ -32,20 +31,26 @@ def draw_points(
     Parameters
     ----------
     ax : Axes
-    block : RandomBlock
+    model : Model
+    blocks : list of int
+        The factor, and those whose effects are in the lines.
     levels : ndarray of int
         Positions of those to draw.
-    y : ndarray, shape (n,)
-        The response.
     lines : list of Line
     across : Across or None
         What runs along x; the levels by default.
     """
-    rows = np.argsort(block.codes, kind="stable")[levels]
+    design, block = model.design, model.design.blocks[blocks[0]]
+    row_of = dict(zip(block.codes.tolist(), range(design.n), strict=True))
+    levels = levels[[int(level) in row_of for level in levels]]
+    rows = np.array([row_of[int(level)] for level in levels], dtype=np.intp)
     x = np.arange(len(rows), dtype=np.float64) if across is None else across.values[rows]
-    ax.plot(x, y[rows], "o", ms=2.6, mew=0, color=DATA, label="data", zorder=3)
+    ax.plot(x, design.y[rows], "o", ms=2.6, mew=0, color=DATA, label="data", zorder=3)
     for line in lines:
-        height = line.height[rows]
+        height = np.empty(len(rows))
+        for i, (level, row) in enumerate(zip(levels, rows, strict=True)):
+            Z = [design.blocks[b].values[[row]] for b in blocks]
+            height[i] = line.height(int(level), design.X[[row]], Z)[0] + design.offset[row]
         if line.label == "population" and np.ptp(height) <= 1e-9 * np.abs(height).max():
             ax.axhline(height[0], label=line.label, zorder=0, **line.look)
         else:

@@ -12,16 +12,17 @@ from bayeslmm.compare.fits import HoldsFit, block_index
 from bayeslmm.errors import FitError
 from bayeslmm.model import Model
 from bayeslmm.plots.canvas import canvas, is_axes
-from bayeslmm.plots.choice import chosen_coefs, part_of, spread_choice
+from bayeslmm.plots.choice import chosen_coefs, joined, part_of, share_of, spread_choice
 from bayeslmm.plots.parts import level_axis
-from bayeslmm.plots.style import COLOURS, house
+from bayeslmm.plots.style import COLOURS, PALE, house
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from bayeslmm.plots.canvas import Drawn, Place
 
-MOST = 80
+NAMED = 40  # levels that are named; of more all are drawn, without names
+MOST = 3_000
 MOST_PANELS = 6
 
 
@@ -73,7 +74,7 @@ def plot_ranef(
     parts, note = _parts(fit.resolved, group, coefs, one=is_axes(ax))
     tables = [_sorted(fit.ranef(), factor, names) for factor, names in parts]
     n_rows = max(len(rows) for factor in tables for rows in factor.values())
-    height = 1.0 + 0.16 * max(n_rows, 8)
+    height = 1.0 + 0.16 * min(max(n_rows, 8), NAMED)
     with house():
         area = canvas(height, sum(map(len, tables)), ax=ax, figsize=figsize)
         if area.whole:
@@ -85,8 +86,20 @@ def plot_ranef(
                 _panel(each, rows, name)
                 each.tick_params(labelleft=i == 0 or not area.whole)
                 each.set_ylabel(factor if i == 0 or not area.whole else "")
+        unnamed = [factor for (factor, _), rows in zip(parts, tables, strict=True) if _many(rows)]
+        names = f"levels of {', '.join(unnamed)} without their names" if unnamed else ""
+        note = joined(note, names, *_shares(fit.resolved, parts))
         area.label(f"random effect with its 95 % interval ({fit.method})", title=note)
     return area.drawn
+
+
+def _many(panels: dict[str, pd.DataFrame]) -> bool:
+    return any(len(rows) > NAMED for rows in panels.values())
+
+
+def _shares(model: Model, parts: list[tuple[str, list[str]]]) -> list[str]:
+    sizes = {b.group: b.n_levels for b in model.design.blocks}
+    return [share_of(min(sizes[name], MOST), name, sizes[name]) for name, _ in parts]
 
 
 def _parts(
@@ -137,8 +150,16 @@ def _share(axes: list[Axes], tables: list[dict[str, pd.DataFrame]]) -> None:
 def _panel(ax: Axes, rows: pd.DataFrame, name: str) -> None:
     y = np.arange(len(rows))
     ax.axvline(0.0, color="black", lw=0.8, ls="--", zorder=0)
-    ax.hlines(y, rows["lower"], rows["upper"], color=COLOURS[0], lw=1.1)
-    ax.plot(rows["estimate"], y, "o", color=COLOURS[0], ms=3.5)
-    level_axis(ax, rows["level"].tolist())
+    named = len(rows) <= NAMED
+    thin = min(1.1, 120.0 / len(rows))
+    ax.hlines(
+        y, rows["lower"], rows["upper"], color=COLOURS[0] if named else PALE, lw=max(thin, 0.3)
+    )
+    ax.plot(rows["estimate"], y, "o", color=COLOURS[0], ms=3.5 if named else 1.6)
+    if named:
+        level_axis(ax, rows["level"].tolist())
+    else:
+        ax.set_yticks([])
+        ax.set_ylim(-1, len(rows))
     ax.locator_params(axis="x", nbins=5)
     ax.set_title(name)

@@ -12,8 +12,10 @@ from bayeslmm.compare.fits import Fits, HoldsModel, block_index, named, resolved
 from bayeslmm.errors import MethodError
 from bayeslmm.model import Model
 from bayeslmm.plots.canvas import Canvas, canvas, is_axes
-from bayeslmm.plots.choice import chosen_coefs, part_of
+from bayeslmm.plots.choice import chosen_coefs, joined, part_of, share_of
+from bayeslmm.plots.shrinkage_plane import MOST as PLANE_LEVELS
 from bayeslmm.plots.shrinkage_plane import draw_plane, population_ellipse
+from bayeslmm.plots.shrinkage_strip import MOST as STRIP_LEVELS
 from bayeslmm.plots.shrinkage_strip import draw_strip, strip_height, strip_rows
 from bayeslmm.plots.style import house
 
@@ -92,8 +94,21 @@ def plot_shrinkage(
                 strip_rows(t, c, list(chosen)) for t, (_, c) in zip(tables, parts, strict=True)
             ]
             area = _strips(ax, figsize, strips, list(chosen))
-        area.legend(note)
+        most = PLANE_LEVELS if len(names) == 2 else STRIP_LEVELS
+        counts = [
+            share_of(min(blocks[i].n_levels, most), blocks[i].group, blocks[i].n_levels)
+            for i, _ in parts
+        ]
+        counts += [_without_estimate(t, names) for t, (_, names) in zip(tables, parts, strict=True)]
+        area.legend(joined(note, *counts))
     return area.drawn
+
+
+def _without_estimate(table: pd.DataFrame, coefs: list[str]) -> str:
+    """Levels that lack an estimate without pooling of some coefficient that is drawn."""
+    rows = table[table["coef"].isin(coefs) & table["no_pooling"].isna()]
+    count, group = rows["level"].nunique(), str(table["group"].iloc[0])
+    return f"no estimate without pooling for {count} levels of {group}" if count else ""
 
 
 def _parts(

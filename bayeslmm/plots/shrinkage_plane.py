@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 Floats = NDArray[np.float64]
-MOST = 300
+MOST = 150
 MOST_LABELS = 30
 SHARES = (0.5, 0.95)
 SAME_ARROW = 0.05  # of the plane's width: heads of arrows closer than this are one
@@ -44,7 +44,7 @@ def draw_plane(
         The coefficients on x and y.
     fits : list of str
     rings : tuple of ndarray, each of shape (points, 2), or None
-        Ellipses about zero, drawn around every population point.
+        Ellipses about zero, drawn around the mean of the population's points.
     """
     group = str(table["group"].iloc[0])
     alone, population = _points(table, coefs, "no_pooling"), _points(table, coefs, "population")
@@ -56,8 +56,8 @@ def draw_plane(
         ax.plot(*shrunk[name][shown].T, **mark.keywords(), label=name)
     centres = np.unique(population.round(12), axis=0)
     if rings is not None:
-        _rings(ax, centres, rings, fits[0])
-    size = 13 if len(centres) <= 4 else 6
+        _rings(ax, population.mean(axis=0), rings, fits[0], one=len(centres) == 1)
+    size = 13 if len(centres) <= 4 else 4
     ax.plot(*centres.T, "*", color=POPULATION, ms=size, mew=0, zorder=5, label="population")
     ax.set_xlabel(_own(coefs[0], group))
     ax.set_ylabel(_own(coefs[1], group))
@@ -65,7 +65,9 @@ def draw_plane(
     if len(shown) <= MOST_LABELS:
         levels = table.loc[table["coef"] == coefs[0], "level"].to_numpy()
         ends = [shrunk[name][shown] for name in fits]
-        curves = np.concatenate([np.empty((0, 2)), *[c + r for r in rings or () for c in centres]])
+        curves = np.concatenate(
+            [np.empty((0, 2)), *[population.mean(axis=0) + r for r in rings or ()]]
+        )
         label_points(ax, levels[shown], alone[shown], ends, centres, curves)
 
 
@@ -85,12 +87,15 @@ def _arrows(ax: Axes, alone: Floats, ends: list[Floats]) -> None:
         arrows(ax, alone, np.where(drawn[:, None], end, alone), DATA)
 
 
-def _rings(ax: Axes, centres: Floats, rings: tuple[Floats, ...], fit: str) -> None:
-    label: str | None = f"{' and '.join(f'{100 * s:.0f} %' for s in SHARES)} of levels ({fit})"
-    for centre in centres:
-        for ring in rings:
-            ax.plot(*(centre + ring).T, color="#999999", lw=0.8, zorder=0, label=label)
-            label = None
+def _rings(ax: Axes, centre: Floats, rings: tuple[Floats, ...], fit: str, *, one: bool) -> None:
+    """The spread of levels about their population, drawn once."""
+    where = "" if one else " about their population"
+    label: str | None = (
+        f"{' and '.join(f'{100 * s:.0f} %' for s in SHARES)} of levels{where} ({fit})"
+    )
+    for ring in rings:
+        ax.plot(*(centre + ring).T, color="#999999", lw=0.8, zorder=0, label=label)
+        label = None
 
 
 def population_ellipse(

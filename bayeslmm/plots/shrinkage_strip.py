@@ -15,7 +15,7 @@ from bayeslmm.plots.style import NO_POOLING, POPULATION, marks
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-MOST = 60
+MOST = 40
 
 
 def strip_height(n_levels: int) -> float:

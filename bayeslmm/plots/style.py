@@ -13,6 +13,7 @@ from typing import Any
 
 WIDTH = 6.5  # inches: a notebook's column, a page's text
 DATA = "#666666"
+PALE = "#9DB9CC"  # intervals of levels too many to be told apart
 POPULATION = "#000000"
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 MARKERS = ("o", "D", "s", "^", "v", "P")

@@ -201,6 +201,32 @@ def test_residuals_that_correlate() -> None:
     check(other, fit, 900.0 * (lag == 0) * 0.8**apart)
 
 
+def test_related_levels() -> None:
+    """Its own rows' part, Z_j'V⁻¹Z_j, with the relatives' in V; one batch has no rows at all."""
+    data = bl.load_dataset("dyestuff").query("Batch != 'C'").assign(d=lambda d: np.arange(25) % 5)
+    names = list("ABCDEF")
+    A = 0.5 * np.eye(6) + 0.5 * 0.6 ** np.abs(np.subtract.outer(range(6), range(6)))
+    model = bl.Model(
+        "Yield ~ 1 + (1 | Batch) + (1 | d)",
+        data.assign(Batch=data["Batch"].astype(str)),
+        relationship={"Batch": pd.DataFrame(A, names, names)},
+    )
+    given = {"sigma": 50.0, "sd_Batch": [40.0], "sd_d": [10.0]}
+    fit = model.fit("conjugate", variances=given, kappa=0.0, seed=1, draws=2, chains=1)
+    table = bl.shrinkage(model, {"BLUP": fit}, group="Batch").set_index("level")
+    batch = data["Batch"].astype(str).to_numpy()
+    Z = (batch[:, None] == np.array(names)).astype(float)
+    same = data["d"].to_numpy()[:, None] == data["d"].to_numpy()
+    V = 1600.0 * Z @ A @ Z.T + 100.0 * same + 2500.0 * np.eye(25)
+    beta = fit.fixef()["estimate"].iloc[0]
+    half = np.linalg.solve(V, Z)
+    kept = [0, 1, 3, 4, 5]
+    d = (half.T @ (data["Yield"].to_numpy() - beta))[kept] / np.diag(half.T @ Z)[kept]
+    shown = table.loc[[names[j] for j in kept], "no_pooling"]
+    np.testing.assert_allclose(shown, beta + d, rtol=1e-10)
+    assert np.isnan(table.loc["C", "no_pooling"])
+
+
 @pytest.mark.slow
 def test_all_instructors() -> None:
     """InstEval whole, 2,972 students and 1,128 lecturers: with one coefficient a level the weight

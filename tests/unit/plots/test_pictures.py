@@ -187,16 +187,20 @@ def test_panels_run_along_a_factor_or_along_rows() -> None:
 
 def test_more_levels_than_can_be_drawn_are_chosen_and_said(wide: tuple[bl.Model, bl.Fit]) -> None:
     model, fit = wide
-    with pytest.warns(BlWarning, match="Subject has 360 levels: 60 of them are drawn"):
-        strip = bl.plot_shrinkage(model, fit, coefs="Days")
+    with pytest.warns(BlWarning, match="Subject has 360 levels: 40 of them are drawn"):
+        strip: Any = bl.plot_shrinkage(model, fit, coefs="Days")
     values = bl.shrinkage(model, fit).query("coef == 'Days'")["no_pooling"]
     shown = lines(strip)["no pooling"].get_xdata()
-    assert len(shown) == 60
+    assert len(shown) == 40
     assert (shown[0], shown[-1]) == (values.min(), values.max())
-    with pytest.warns(BlWarning, match="300 of them"):
-        bl.plot_shrinkage(model, fit)
-    with pytest.warns(BlWarning, match="80 of them"):
-        bl.plot_ranef(fit)
+    assert strip.get_legend().get_title().get_text() == "40 of 360 levels of Subject"
+    with pytest.warns(BlWarning, match="150 of them"):
+        plane: Any = bl.plot_shrinkage(model, fit)
+    assert plane.get_legend().get_title().get_text() == "150 of 360 levels of Subject"
+    caterpillars = panels(bl.plot_ranef(fit))  # all of them, without names
+    assert figure_of(caterpillars).get_suptitle() == "levels of Subject without their names"
+    assert len(caterpillars[0].get_lines()[1].get_xdata()) == 360
+    assert not caterpillars[0].get_yticklabels()
     with pytest.warns(BlWarning, match="5 of them"):
         assert len(panels(bl.plot_fitted(model, fit, max_levels=5))) == 5
 
