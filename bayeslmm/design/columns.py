@@ -6,6 +6,7 @@ a column was stored as. Missing values are looked for before, and gone by then.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import Any
@@ -18,8 +19,9 @@ from bayeslmm.design.normal import Columns, Normal, index_dtype
 from bayeslmm.design.numeric_text import numeric_text
 from bayeslmm.design.table import Taken
 from bayeslmm.design.types import Floats
-from bayeslmm.errors import DataError, listed
+from bayeslmm.errors import DataError, listed, shorter
 
+_UNWRITABLE = re.compile("[\x00\ud800-\udfff]")  # NUL, and halves of surrogate pairs
 _TIMES = "Turn it into a number first, such as days since a start"
 _TIME_GROUPS = "As a grouping factor it has to be text: data[{0!r}] = data[{0!r}].astype(str)"
 
@@ -240,6 +242,7 @@ def _floats(values: Sequence[Any], name: str) -> list[float]:
 
 def _categorical(column: pd.Series[Any], name: str) -> Normal:
     levels = _labels(column.cat.categories)
+    _require_writable([level for level in levels if isinstance(level, str)], name)
     if not set(map(type, levels)) <= {str}:
         _require_one_kind(levels, name)
     codes = column.cat.codes.to_numpy().astype(np.intp)
@@ -272,7 +275,21 @@ def _text(column: pd.Series[Any], name: str) -> Normal:
     place = np.empty(len(order), dtype=np.intp)
     place[order] = np.arange(len(order))
     labels = [texts[i] for i in order]
+    _require_writable(labels, name)
     return Normal(name, place[codes], column.index, labels, is_text=True)
+
+
+def _require_writable(levels: Sequence[str], name: str) -> None:
+    """Refuse text that no file and no array can hold."""
+    if not _UNWRITABLE.search("".join(levels)):
+        return
+    level = next(level for level in levels if _UNWRITABLE.search(level))
+    raise DataError(
+        f"The level {shorter(ascii(level), 80)} of {name!r} has a character that can't be written "
+        "to a file",
+        allowed="text without NUL and without lone surrogates",
+        hint=f"Rename it: data[{name!r}] = data[{name!r}].str.replace(...)",
+    )
 
 
 def _truth(column: pd.Series[Any], name: str, values: NDArray[np.bool_]) -> Normal:

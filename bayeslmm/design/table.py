@@ -166,7 +166,14 @@ def _one_column(name: str, values: object) -> pd.Series[Any]:
     array = values if isinstance(values, np.ndarray) else list(values)
     if isinstance(array, np.ndarray) and array.ndim != 1:
         raise DataError(f"The column {name!r} has {array.ndim} dimensions", allowed="one")
-    return pd.Series(array)
+    try:
+        return pd.Series(array)
+    except UnicodeEncodeError as error:
+        raise DataError(
+            f"The column {name!r} has text that can't be written to a file",
+            got=ascii(error.object[error.start : error.end]),
+            hint="Replace lone surrogates: they are halves of characters",
+        ) from None
 
 
 def _from_other(data: object, names: Sequence[str]) -> Taken:

@@ -24,6 +24,8 @@ _TOKEN = re.compile(
     re.VERBOSE,
 )
 
+_UNWRITABLE = re.compile("[\x00\ud800-\udfff]")  # NUL, and halves of surrogate pairs
+
 _WHY_NOT: dict[str, tuple[str, str]] = {
     "`": ("A backtick is never closed", "Write the column's name between two backticks"),
     "'": ("A quote is never closed, or holds a backslash", "Write contr.treatment('level')"),
@@ -59,6 +61,13 @@ def tokens_of(text: str) -> tuple[Token, ...]:
         Where a character isn't part of the formula language.
     """
     source = Source(text)
+    odd = _UNWRITABLE.search(text)
+    if odd is not None:
+        raise source.error(
+            odd.start(),
+            f"The character U+{ord(odd.group()):04X} can't be written to a file",
+            hint="Rename the column",
+        )
     if len(text) > MAX_LENGTH:
         raise FormulaError(
             f"The formula has {len(text):,} characters", allowed=f"{MAX_LENGTH:,} at most"

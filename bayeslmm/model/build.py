@@ -42,6 +42,7 @@ from bayeslmm.model.response import (
     predictor,
 )
 from bayeslmm.model.scales import Extent, extents
+from bayeslmm.model.sizes import require_sizes
 from bayeslmm.model.slots import fixed_scale, random_slots
 from bayeslmm.model.structures import structure_of
 from bayeslmm.model.types import Finding, Model, Specification
@@ -199,6 +200,7 @@ def _resolve(
     """A predictor with its priors, and what can be seen in it before any fit."""
     _check_random(spec, design, kin, categorical=family.categorical == "unordered")
     fixed, random = extents(design)
+    require_sizes(design, fixed, random)
     scale = fixed_scale(design, fixed)
     alias = _aliasing(design, fixed, scale)
     coefs = _coefs(design, family, prefix)

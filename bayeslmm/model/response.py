@@ -8,16 +8,19 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import special
 
 from bayeslmm.design import Design
 from bayeslmm.errors import DataError, ModelError, nearest
 from bayeslmm.families import FAMILIES, LINKS, Auxiliary, Family, Link, Response
 from bayeslmm.model.scales import extent, median
+from bayeslmm.model.sizes import require_size
 from bayeslmm.model.types import Specification
 from bayeslmm.synonyms import elsewhere
 
 Floats = NDArray[np.float64]
 WIDE = 2.5  # sds of the predictor, or units of a link's scale
+_FAR = 500.0  # of logs, whose exponentials floats hold
 LEAST = 1e-3  # of the response's spread: a mean that links of positive means are told
 
 
@@ -146,11 +149,12 @@ def describe(design: Design, family: Family, link: Link) -> Response:
     if design.has_offset and link.name == "identity":
         y = y - design.offset
     of_y = extent(y[:, None])
+    require_size(of_y.size, [design.formula.response], "The response")
     spread = float(of_y.sd[0])
     constant = spread == 0.0 or spread <= 1e-14 * of_y.size[0]
     if constant and link.name == "identity" and not family.categorical:
         raise DataError(
-            f"The response {design.formula.response!r} is constant: there is nothing to explain",
+            f"The response {design.formula.response!r} is constant: it has no variance to model",
             got=f"{y[0]:g} in all {len(y)} rows",
         )
     robust = 1.4826 * median(y, around=median(y))
@@ -162,9 +166,11 @@ def _mean(design: Design, y: Floats, link: Link) -> float:
     trials = design.extras.get("trials")
     if trials is not None:
         return float(y.sum() / max(trials.sum(), 1.0))
-    if link.name == "log" and design.has_offset:
-        return float(y.sum() / np.exp(design.offset).sum())
-    return float(y.mean())
+    total = float(y.sum())
+    if link.name == "log" and design.has_offset and total > 0:
+        logarithm = np.log(total) - special.logsumexp(design.offset)
+        return float(np.exp(np.clip(logarithm, -_FAR, _FAR)))
+    return total / len(y)
 
 
 def predictor(response: Response, family: Family, link: Link, trials: Floats | None) -> Predictor:

@@ -20,7 +20,7 @@ def frame(group: str) -> pd.DataFrame:
 def test_a_factor_named_as_one_of_ours_gets_an_underscore(group: str) -> None:
     """Said, and noted once; tables keep the user's name, but for the residual's."""
     with pytest.warns(bl.errors.DataWarning, match="is called"):
-        model = bl.Model(f"y ~ x + (x | {group})", frame(group))
+        model = bl.Model(f"y ~ x + (x | `{group}`)", frame(group))
     label = f"{group}_" if f"{group}_" not in RESERVED else f"{group}__"
     fit = model.fit("conjugate", variances={"sigma": 1.0, f"sd_{label}": [1, 1]}, draws=5)
     posterior, estimate = fit.tree["posterior"].dataset, fit.tree["estimate"].dataset
