@@ -307,7 +307,7 @@ def _own_sds(
         reach = effect / term.centred_scale
     for i, coef in enumerate(term.coefs):
         key = _sd_key(group, term, i, at_centre)
-        keys = (key, f"sd_{group}", "sd")
+        keys: tuple[str, ...] = (key, f"sd_{group}", "sd")
         if term.T is None or not term.moved[i]:
             keys = (key, f"{key}{CENTRED}", f"sd_{group}", "sd")
             _refuse_both(given, coef, keys[:2])
