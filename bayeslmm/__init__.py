@@ -7,6 +7,7 @@ ArviZ nor matplotlib.
 from __future__ import annotations
 
 from importlib import import_module
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -111,7 +112,18 @@ def __getattr__(name: str) -> Any:
         return import_module(f"bayeslmm.{name}")
     if name in _HOME:
         return getattr(import_module(_HOME[name]), name)
-    raise AttributeError(f"module 'bayeslmm' has no attribute {name!r}")
+    raise AttributeError(_without(name), name=name)
+
+
+def _without(name: str) -> str:
+    """What to say of a name that the package lacks."""
+    owner = "module 'bayeslmm'"
+    if name.startswith("_") or find_spec(f"bayeslmm.{name}") is not None:
+        return f"{owner} has no attribute {name!r}"
+    api = import_module("bayeslmm.api")
+    others = api.places("model", api.Model) | api.places("fit", api.Fit)
+    message: str = import_module("bayeslmm.counterparts").no_attribute(owner, name, __all__, others)
+    return message
 
 
 def __dir__() -> list[str]:

@@ -1,9 +1,10 @@
 """The Model and the Fit that users hold, and what works on them."""
 
 from bayeslmm.api.designs import DesignCriteria, compare_designs, design_criteria
+from bayeslmm.api.door import places
 from bayeslmm.api.estimable import estimable_functions, is_estimable
-from bayeslmm.api.fit import Fit, load_fit
-from bayeslmm.api.model import Model
+from bayeslmm.api.fit import Fit
+from bayeslmm.api.model import Model, load_fit
 from bayeslmm.api.optimal import OptimalDesign, optimal_design
 from bayeslmm.api.prediction import LinearPrediction, blp
 from bayeslmm.api.sums_of_squares import oneway
@@ -28,6 +29,7 @@ __all__ = [
     "new_data",
     "oneway",
     "optimal_design",
+    "places",
     "recover",
     "relationship",
 ]

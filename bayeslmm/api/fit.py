@@ -4,26 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import xarray as xr
 
 from bayeslmm import fit as fitting
+from bayeslmm.api.door import Answering, places
 from bayeslmm.api.show import Summary, summarise
 from bayeslmm.diagnostics.leverage import leverage
-from bayeslmm.engines import ENGINES
-from bayeslmm.errors import FileError, FitError
+from bayeslmm.errors import FitError
 from bayeslmm.fit import FitValues
 from bayeslmm.fit.contrasts import contrast, vcov
 from bayeslmm.fit.path import path
 from bayeslmm.model import Model as Resolved
 from bayeslmm.predict import draw_ranef, predict
 
+if TYPE_CHECKING:
+    from bayeslmm.api.model import Model
+
 EVIDENCE = "Evidence needs method='exact', proper priors, and weights that serve (see the notes)"
 
 
-class Fit:
+class Fit(Answering):
     """What a method found: tidy tables, the ArviZ DataTree, prediction, files.
 
     Attributes
@@ -36,9 +39,28 @@ class Fit:
         Every sentence that was said on the way.
     """
 
-    def __init__(self, model: Resolved, values: FitValues) -> None:
+    def __init__(self, model: Resolved, values: FitValues, *, holder: Model) -> None:
         self._model = model
         self._values = values
+        self._holder = holder
+
+    @property
+    def model(self) -> Model:
+        """The Model that was fitted."""
+        return self._holder
+
+    @property
+    def formula(self) -> str:
+        """The model's formula as it was read."""
+        return str(self._model.design.formula)
+
+    @property
+    def nobs(self) -> int:
+        """Number of rows in the likelihood."""
+        return int(self._model.n)
+
+    def _elsewhere(self) -> dict[str, str]:
+        return places("fit.model", type(self._holder))
 
     @property
     def method(self) -> str:
@@ -300,17 +322,3 @@ class Fit:
             hint = why or "It belongs to 'ml' and 'reml'"
             raise FitError(f"A fit by {self.method!r} has no {name}", hint=hint)
         return float(self._values.scalars[name])
-
-
-def load_fit(path: str | Path) -> Fit:
-    """Read a fit that was saved; every method works on it.
-
-    Raises
-    ------
-    FileError
-        No such file, or not a saved fit.
-    """
-    model, values = fitting.load(path)
-    if values.method not in ENGINES:
-        raise FileError(f"{str(path)!r} holds a fit by an unknown method", got=values.method[:60])
-    return Fit(model, values)

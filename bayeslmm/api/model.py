@@ -5,16 +5,19 @@ from __future__ import annotations
 import inspect
 from collections.abc import Mapping
 from numbers import Integral
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
+from bayeslmm import fit as fitting
+from bayeslmm.api.door import Answering, places
 from bayeslmm.api.fit import Fit
 from bayeslmm.api.show import model_html, model_text
 from bayeslmm.engines import ENGINES, choose
-from bayeslmm.errors import MethodError, ModelError, check_seed, nearest
+from bayeslmm.errors import FileError, MethodError, ModelError, check_seed, nearest
 from bayeslmm.fit import FitValues
 from bayeslmm.graph import collapsed, hierarchical
 from bayeslmm.model import Known, Specification, build, read_relationships, square
@@ -23,7 +26,7 @@ from bayeslmm.predict import prior_predictive, simulate
 from bayeslmm.priors import Prior
 
 
-class Model:
+class Model(Answering):
     """A random-coefficient specification with its data.
 
     Parameters
@@ -105,6 +108,16 @@ class Model:
         given = {"weights": weights, "offset": offset, "known_sd": known_sd, "trials": trials}
         self._inner = build(spec, data, given, known)
 
+    @classmethod
+    def of(cls, inner: Resolved) -> Model:
+        """The Model of an inner, frozen one."""
+        out = cls.__new__(cls)
+        out._inner = inner
+        return out
+
+    def _elsewhere(self) -> dict[str, str]:
+        return places("fit", Fit)
+
     @property
     def resolved(self) -> Resolved:
         """The inner, frozen model: design, priors as numbers, findings."""
@@ -168,7 +181,8 @@ class Model:
             options["variances"] = options["variances"].tree
         values = engine.fit(self._inner, seed=seed, draws=draws, chains=chains, **options)
         notes = (*self._inner.notes, *said, *values.notes)
-        return Fit(self._inner, FitValues(values.method, values.tree, values.scalars, notes))
+        found = FitValues(values.method, values.tree, values.scalars, notes)
+        return Fit(self._inner, found, holder=self)
 
     def to_pymc(
         self,
@@ -271,3 +285,17 @@ def _check_options(method: str, options: Mapping[str, Any]) -> None:
             raise MethodError(
                 f"Method {method!r} has no option {name!r}", hint=nearest(name, known)
             )
+
+
+def load_fit(path: str | Path) -> Fit:
+    """Read a fit that was saved; every method works on it.
+
+    Raises
+    ------
+    FileError
+        No such file, or not a saved fit.
+    """
+    model, values = fitting.load(path)
+    if values.method not in ENGINES:
+        raise FileError(f"{str(path)!r} holds a fit by an unknown method", got=values.method[:60])
+    return Fit(model, values, holder=Model.of(model))

@@ -118,7 +118,8 @@ def from_pymc(
     """
     inner = _inner(model)
     values = of_tree(inner, tree, seed, memory)
-    return Fit(inner, replace(values, notes=(*inner.notes, *values.notes)))
+    found = replace(values, notes=(*inner.notes, *values.notes))
+    return Fit(inner, found, holder=model)
 
 
 def new_data(model: Model, data: Any) -> dict[str, Any]:
