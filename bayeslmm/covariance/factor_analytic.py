@@ -65,9 +65,8 @@ class FactorAnalytic(Correlation):
     def near(self, correlation: Floats, places: Places) -> Floats:
         known = np.where(np.isfinite(correlation), correlation, np.eye(len(places)))
         values, vectors = np.linalg.eigh(known)
-        leading = vectors[:, ::-1][:, : self.k] * np.sqrt(
-            np.clip(values[::-1][: self.k], 0.0, None)
-        )
+        sizes = np.sqrt(np.clip(values[::-1][: self.k], 0.0, None))
+        leading = vectors[:, ::-1][:, : self.k] * sizes
         turned = np.linalg.qr(leading[: self.k].T)[0]
         loadings = leading @ turned
         loadings = loadings * np.where(np.diag(loadings) < 0, -1.0, 1.0)

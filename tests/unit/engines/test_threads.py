@@ -25,9 +25,8 @@ def plots() -> pd.DataFrame:
     row, col = (x.ravel() for x in np.meshgrid(np.arange(6.0), np.arange(4.0)))
     apart = np.hypot(row[:, None] - row, col[:, None] - col)
     y = rng.multivariate_normal(np.zeros(24), 0.7 * np.exp(-apart / 2) + 0.3 * np.eye(24))
-    return pd.DataFrame(
-        {"y": y, "north": row, "east": col, "v": np.arange(24) % 5 + rng.random(24)}
-    )
+    v = np.arange(24) % 5 + rng.random(24)
+    return pd.DataFrame({"y": y, "north": row, "east": col, "v": v})
 
 
 @pytest.fixture
