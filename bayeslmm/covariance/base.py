@@ -95,9 +95,21 @@ class Structure:
         on_bound = np.flatnonzero(theta <= self.theta_lower(k))
         return np.asarray(theta + size * np.eye(len(theta))[on_bound])
 
+    def starts(self, k: int) -> Floats:
+        """Thetas of unit standard deviations worth a look before a search, shape (some, d)."""
+        return self.theta_start(k)[None]
+
     def factor(self, theta: Floats, k: int) -> Floats:
         """Lambda, shape (S, k, k), from theta, shape (S, n_parameters)."""
         raise NotImplementedError
+
+    def factor_slopes(self, theta: Floats, k: int) -> Floats:
+        """Derivatives of Lambda by theta, shape (n_parameters, k, k), at theta, (n_parameters,).
+
+        Any derivative of a root will do whose product with the root is the covariance's.
+        """
+        ends = self.factor(np.eye(len(theta)), k)
+        return ends - self.factor(np.zeros((1, len(theta))), k)
 
     def scales(self, psi: Floats, k: int) -> Scales:
         """Covariance and log Jacobian at psi, shape (S, n_parameters)."""

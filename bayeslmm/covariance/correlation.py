@@ -21,6 +21,7 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.intp]
 FARTHEST = 18.0  # of a coordinate: beyond it a bounded parameter is on its bound in float64
 NEAR, FAR = 1e-4, 1e3  # of the way between two bounds, and times the start
+ROUNDING = 1e-14  # of a correlation's diagonal, a place
 TINIEST = 345.0  # the same of one that may be as near to zero, or as large, as float64 holds
 
 
@@ -181,8 +182,21 @@ class Correlation:
         return np.full(len(at), not self.whole)
 
     def root(self, values: Floats, places: Places) -> Floats:
-        """Lower Cholesky factors of the matrices, shape (S, k, k); NaN where there is none."""
-        return cholesky(self.matrix(values, places))
+        """Lower Cholesky factors of the matrices, shape (S, k, k); NaN where there is none.
+
+        A matrix that is singular but for rounding is factored with rounding's size added to its
+        diagonal: that of smooth correlations of near places is.
+        """
+        matrices = self.matrix(values, places)
+        found = cholesky(matrices)
+        lost = np.isnan(found[:, -1, -1]) & np.all(np.isfinite(matrices), axis=(1, 2))
+        if np.any(lost):
+            found[lost] = cholesky(matrices[lost] + ROUNDING * len(places) * np.eye(len(places)))
+        return found
+
+    def starts(self, places: Places) -> Floats:
+        """Natural values worth a look before a search, the usual start first, (some, d)."""
+        return np.array([[p.start for p in self.parameters(places)]])
 
     def parts(self, values: Floats, places: Places, which: Ints) -> Floats:
         """Correlations of U sets of k of the places, shape (S, U, k, k).

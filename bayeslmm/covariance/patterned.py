@@ -11,6 +11,10 @@ from bayeslmm.covariance.base import Flags, Floats, Scales, Structure
 from bayeslmm.covariance.correlation import Correlation, Parameter, Places
 
 
+STEP = 1e-6  # of the correlations' differences
+ROUNDING = 1e-12  # an eigenvalue below minus this, a coefficient, is none of a correlation's
+
+
 @dataclass(frozen=True, eq=False)
 class Patterned(Structure):
     """Coefficients of a level that co-vary by a pattern. theta and psi hold the standard
@@ -61,8 +65,34 @@ class Patterned(Structure):
         held[self._sds(k) :] = np.all(theta[: self._sds(k)] == 0)
         return theta, held
 
+    def starts(self, k: int) -> Floats:
+        own = self.pattern.free(self.pattern.starts(self.places), self.places)
+        return np.concatenate([np.ones((len(own), self._sds(k))), own], axis=1)
+
     def factor(self, theta: Floats, k: int) -> Floats:
-        return self._root(theta[:, : self._sds(k)], theta[:, self._sds(k) :], k)
+        values, vectors = self._spectrum(theta[:, self._sds(k) :])
+        return np.asarray(self._whole(theta, k)[:, :, None] * vectors * np.sqrt(values)[:, None])
+
+    def factor_slopes(self, theta: Floats, k: int) -> Floats:
+        """Of the root `D U S` of D C D, where C = U S² U'.
+
+        For a change dC, the change `U A` of `U S` with A_ij = (U' dC U)_ij s_j / (s_i² + s_j²)
+        gives it back, and where C is nearly singular no digit is lost: a Cholesky factor's last
+        pivots, and their changes, would be rounding errors.
+        """
+        count = self._sds(k)
+        found, vectors = self._spectrum(theta[None, count:])
+        root, sd = vectors[0] * np.sqrt(found[0]), self._whole(theta[None], k)[0]
+        by_sd = root[None] if self.homogeneous else np.eye(k)[:, :, None] * root
+        z = theta[count:]
+        moves = STEP * np.eye(len(z))
+        points = self.pattern.constrain(np.concatenate([z + moves, z - moves]), self.places)[0]
+        matrices = self.pattern.matrix(points, self.places)
+        change = (matrices[: len(z)] - matrices[len(z) :]) / (2 * STEP)
+        both = found[0][:, None] + found[0]
+        share = np.divide(np.sqrt(found[0]), both, out=np.zeros_like(both), where=both > 0)
+        inner = (vectors[0].T @ change @ vectors[0]) * share
+        return np.concatenate([by_sd, sd[:, None] * (vectors[0] @ inner)])
 
     def scales(self, psi: Floats, k: int) -> Scales:
         sd = np.exp(psi[:, : self._sds(k)])
@@ -99,7 +129,17 @@ class Patterned(Structure):
     def _sds(self, k: int) -> int:
         return 1 if self.homogeneous else k
 
-    def _root(self, sd: Floats, z: Floats, k: int) -> Floats:
-        values = self.pattern.constrain(z, self.places)[0]
-        whole = np.repeat(sd, k, axis=1) if self.homogeneous else sd
-        return np.asarray(whole[:, :, None] * self.pattern.root(values, self.places))
+    def _whole(self, theta: Floats, k: int) -> Floats:
+        """Every coefficient's standard deviation, shape (S, k)."""
+        sd = theta[:, : self._sds(k)]
+        return np.repeat(sd, k, axis=1) if self.homogeneous else sd
+
+    def _spectrum(self, z: Floats) -> tuple[Floats, Floats]:
+        """Eigenvalues, (S, k), and eigenvectors, (S, k, k), of the correlations; NaN where they
+        are none."""
+        matrices = self.pattern.matrix(self.pattern.constrain(z, self.places)[0], self.places)
+        ok = np.all(np.isfinite(matrices), axis=(1, 2))
+        values, vectors = np.full(matrices.shape[:2], np.nan), np.full_like(matrices, np.nan)
+        values[ok], vectors[ok] = np.linalg.eigh(matrices[ok])
+        least = -ROUNDING * matrices.shape[1]
+        return np.where(values >= least, np.maximum(values, 0.0), np.nan), vectors

@@ -10,6 +10,7 @@ import numpy as np
 from bayeslmm.covariance.correlation import Correlation, Floats, Ints, Parameter, Places, distances
 from bayeslmm.priors import LogNormal, Uniform
 
+RANGES = (0.03, 0.3, 1.0)  # of the farthest distance: where a search may begin, beside its start
 SPREAD = 1.5  # of the log range a priori, about a tenth of the way between the farthest places
 
 
@@ -44,6 +45,12 @@ class Decay(Correlation):
         if not self.nugget:
             return own
         return (*own, Parameter("nugget", 0.0, 1.0, 0.2, Uniform(0.0, 1.0)))
+
+    def starts(self, places: Places) -> Floats:
+        near, far = places.reach
+        usual = np.array([p.start for p in self.parameters(places)])
+        ranges = [usual[0], *np.clip(np.array(RANGES) * far, near, far)]
+        return np.array([[r, *usual[1:]] for r in dict.fromkeys(ranges)])
 
     def matrix(self, values: Floats, places: Places) -> Floats:
         return self.parts(values, places, np.arange(len(places))[None])[:, 0]

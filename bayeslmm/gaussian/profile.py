@@ -10,7 +10,12 @@ from numpy.typing import NDArray
 
 from bayeslmm.gaussian.equations import Equations, FactorPoint, equations
 from bayeslmm.gaussian.likelihood import deviance, deviance_slopes, profiled_sigma2
-from bayeslmm.gaussian.variances import lambdas_from_theta, theta_slices, theta_units
+from bayeslmm.gaussian.variances import (
+    lambda_slopes,
+    lambdas_from_theta,
+    theta_slices,
+    theta_units,
+)
 from bayeslmm.linalg.compiled import one_blas_thread, sweep
 from bayeslmm.linalg.minimise import Smooth
 from bayeslmm.model import Model, Term
@@ -18,7 +23,6 @@ from bayeslmm.model import Model, Term
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 INSIDE = 0.01  # off the boundary, in units of x: where the gradient tells of all directions
-SMALL = 1e-6  # step of the small maps' derivatives
 LEAST_START, MOST_SHARE = 0.05, 0.9
 
 
@@ -64,10 +68,17 @@ class Profile:
         """Derivatives of every block's Lambda by x, shape (d, k, k) each."""
         if self.linear:
             return self.basis
-        d = len(x)
-        moves = SMALL * np.eye(d)
-        found = self.lambdas(np.concatenate([x + moves, x - moves]))
-        return tuple((f[:d] - f[d:]) / (2 * SMALL) for f in found)
+        cut, d = len(self.units), len(x)
+        about = self.equations.moments.coordinates
+        slopes = lambda_slopes(self.model, about, x[:cut] * self.units)
+        grown = [np.zeros((d, *b.shape[1:])) for b in slopes]
+        for to, b in zip(grown, slopes, strict=True):
+            to[:cut] = self.units[:, None, None] * b
+        if self.model.residual is None:
+            return tuple(grown)
+        own = np.zeros((d, 1, d - cut))
+        own[cut:, 0] = np.eye(d - cut)
+        return (*grown, own)
 
     @property
     def degrees(self) -> int:

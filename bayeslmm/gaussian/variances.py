@@ -73,6 +73,15 @@ def lambdas_from_theta(model: Model, about: Coordinates, theta: Floats) -> tuple
     return tuple(out)
 
 
+def lambda_slopes(model: Model, about: Coordinates, theta: Floats) -> tuple[Floats, ...]:
+    """Derivatives of `lambdas_from_theta` by theta at one point, (d, k, k) each."""
+    out = _empty_blocks(model, len(theta))
+    for term, where in zip(model.terms, theta_slices(model), strict=True):
+        slopes = term.structure.factor_slopes(theta[where], len(term.columns))
+        _place(out[term.block][where], term.columns, slopes / _units(about, term)[:, None])
+    return tuple(out)
+
+
 def theta_units(model: Model, about: Coordinates) -> Floats:
     """The theta, term by term, that stands for as much variance as the residual's."""
     parts = [term.structure.theta_unit(_units(about, term)) for term in model.terms]
