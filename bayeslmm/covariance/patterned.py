@@ -10,7 +10,6 @@ import numpy as np
 from bayeslmm.covariance.base import Flags, Floats, Scales, Structure
 from bayeslmm.covariance.correlation import Correlation, Parameter, Places
 
-
 STEP = 1e-6  # of the correlations' differences
 ROUNDING = 1e-12  # an eigenvalue below minus this, a coefficient, is none of a correlation's
 

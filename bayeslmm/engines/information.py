@@ -29,12 +29,15 @@ def intervals(
     at: Variances,
     singular: tuple[int, ...],
     at_limit: tuple[int, ...] = (),
+    *,
+    no_residual: bool = False,
 ) -> Components:
     """Sds, correlations and patterns' numbers of every block and the residuals', with Wald
     intervals.
 
     Terms on the boundary have no standard errors (NaN); the others' are taken with those
-    terms held where they are.
+    terms held where they are. With `no_residual` sigma is on its boundary, and a standard
+    deviation that is held at a multiple of it carries the scale.
     """
     model = problem.model
     held = set(at_limit) | {
@@ -73,6 +76,9 @@ def intervals(
 
     with np.errstate(invalid="ignore"):
         spread = standard_errors(information, jacobian(scales, point[taken]))
+    if no_residual:
+        strata = 1 if model.residual is None else model.residual.n_strata
+        spread[len(spread) - _residual(problem, point[None]).shape[1] :][:strata] = np.nan
     return _transform_back(problem, point, at, spread)
 
 

@@ -1,4 +1,4 @@
-"""Numbers of covariance patterns that ended at the edge of their range."""
+"""Estimates on the boundary: numbers of patterns at the edge of their range, and no residual."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from bayeslmm.covariance import Correlation, Patterned, Places
 from bayeslmm.gaussian.profile import Profile
 from bayeslmm.gaussian.variances import theta_slices
+from bayeslmm.model import Model
 
 Floats = NDArray[np.float64]
 
@@ -60,3 +61,24 @@ def _found(
             text = f"{names[i]} of {what} is {values[i]:.4g}, next to {edge}"
             out.append(Limit(first + i, text))
     return out
+
+
+def ceilings(x: Floats, upper: Floats) -> tuple[int, ...]:
+    """Coordinates of standard deviations that are about infinite beside sigma."""
+    return tuple(int(i) for i in np.flatnonzero(x >= upper))
+
+
+def no_residual(model: Model, ceiling: tuple[int, ...], sigma: float) -> str:
+    """The text of a fit whose sigma is on its boundary, with the coordinates at their ceiling."""
+    which = [
+        f"({', '.join(term.coefs)} | {term.group})"
+        for term, where in zip(model.terms, theta_slices(model), strict=True)
+        if any(where.start <= i < where.stop for i in ceiling)
+    ]
+    return (
+        f"The residual standard deviation is estimated as 0: the effects {' and '.join(which)} "
+        f"account for all variation. The fit is reported next to that boundary, at sigma = "
+        f"{sigma:.3g}, from where the log-likelihood hardly rises; sigma has no standard error "
+        "there. Where each row has its own effect, the same structure in residual= is a simpler "
+        "form of this model."
+    )

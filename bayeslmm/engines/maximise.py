@@ -10,7 +10,7 @@ from bayeslmm.engines.at_zero import estimate_of, is_near_zero, is_plain, near_z
 from bayeslmm.engines.base import fatal_findings
 from bayeslmm.engines.closed import estimate_at, nothing_left
 from bayeslmm.engines.information import intervals
-from bayeslmm.engines.limits import at_limits
+from bayeslmm.engines.limits import at_limits, ceilings, no_residual
 from bayeslmm.errors import (
     ConvergenceWarning,
     FitError,
@@ -30,6 +30,7 @@ from bayeslmm.model import Model, not_gaussian
 Floats = NDArray[np.float64]
 LARGE = 1e6
 LONG = 1e-3  # seconds of an evaluation that is worth a thread of its own
+FALLING = 0.01  # of the deviance by the log of a standard deviation: more is no boundary
 SINGULAR = 1e-4  # a relative standard deviation below this is on the boundary, as in lme4
 
 
@@ -50,17 +51,8 @@ def maximise(model: Model, *, reml: bool) -> FitValues:
     """The (restricted) maximum likelihood fit."""
     problem = profile(model, reml=reml)
     _require_response(problem)
-    start = problem.start()
     best = _Best(problem)
-    long = problem.equations.solver.seconds > LONG
-    found = minimise(
-        best,
-        start,
-        problem.lower,
-        problem.curvature(start),
-        many=problem.together if long else None,
-        boundary=problem,
-    )
+    found, ceiling = _search(problem, best)
     factor = best.factor_at(found.x)
     if not is_plain(problem):
         _require_residual(problem, factor)
@@ -86,14 +78,16 @@ def maximise(model: Model, *, reml: bool) -> FitValues:
             "doesn't exist."
         )
         notes.append(warn(text, SingularWarning))
-    places = tuple(limit.place for limit in limits)
-    said = intervals(problem, found, factor, variances, singular, places)
+    if ceiling:
+        notes.append(warn(no_residual(model, ceiling, float(sigma[0])), SingularWarning))
+    places = (*(limit.place for limit in limits), *ceiling)
+    said = intervals(problem, found, factor, variances, singular, places, no_residual=bool(ceiling))
     estimate = estimate_at(model, factor, variances, said)
     exact = residual_dof(model) if reml else {}
     return FitValues(
         method="reml" if reml else "ml",
         tree=tree_of(model, estimate=estimate_dataset(model, estimate).assign_attrs(exact)),
-        scalars=_criteria(model, found, bool(singular or limits)),
+        scalars=_criteria(model, found, bool(singular or places)),
         notes=tuple(notes),
     )
 
@@ -120,6 +114,27 @@ def _with_small_sigma(problem: Profile, rows: Vanishing, best: Minimum) -> FitVa
         scalars=_criteria(model, best, bool(singular or zero)),
         notes=tuple(notes),
     )
+
+
+def _search(problem: Profile, best: _Best) -> tuple[Minimum, tuple[int, ...]]:
+    """The lowest minimum from all starts, with the standard deviations that are at their ceilings;
+    where the deviance still falls at one, the minimum beyond. Plain models have no ceilings: turned
+    rows resolve any sigma."""
+    many = problem.together if problem.equations.solver.seconds > LONG else None
+
+    def search(start: Floats, upper: Floats) -> Minimum:
+        about = problem.curvature(start)
+        return minimise(best, start, problem.lower, about, many=many, boundary=problem, upper=upper)
+
+    starts = problem.starts()
+    nowhere = np.full(starts.shape[1], np.inf)
+    upper = nowhere if is_plain(problem) else problem.upper
+    found = min((search(start, upper) for start in starts), key=lambda m: m.value)
+    ceiling = ceilings(found.x, upper)
+    slope = best(found.x)[1]
+    if any(-slope[i] * found.x[i] > FALLING for i in ceiling):
+        return search(found.x, nowhere), ()
+    return found, ceiling
 
 
 class _Best:

@@ -129,7 +129,8 @@ def _default_path(default: Profile) -> list[PathStep]:
         return value, slope
 
     start = default.start()
-    minimise(recorded, start, default.lower, default.curvature(start), boundary=default)
+    about = default.curvature(start)
+    minimise(recorded, start, default.lower, about, boundary=default, upper=default.upper)
     return steps
 
 

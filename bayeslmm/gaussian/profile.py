@@ -22,7 +22,9 @@ from bayeslmm.model import Model, Term
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
+CEILING = 1e3  # of a relative standard deviation: there the deviance is right to about 1e-7
 INSIDE = 0.01  # off the boundary, in units of x: where the gradient tells of all directions
+SIZES = (0.3, 1.0, 3.0)  # of relative standard deviations, where several starts are looked at
 LEAST_START, MOST_SHARE = 0.05, 0.9
 
 
@@ -136,6 +138,19 @@ class Profile:
             parts.append(np.full(self.model.residual.size, -np.inf))
         return np.concatenate(parts) if parts else np.empty(0)
 
+    @property
+    def upper(self) -> Floats:
+        """Where the deviance is about level at the latest, if the effects reproduce the rows: at
+        standard deviations of `CEILING` times sigma, for a term's columns together.
+
+        Beyond, penalised sums of squares lose their digits in those of the response.
+        """
+        out = np.full(len(self.lower), np.inf)
+        if not self.model.sigma_known:
+            for term, where in self._terms():
+                out[where] = CEILING / np.sqrt(len(term.columns))
+        return np.where(np.isfinite(self.lower), out, np.inf)
+
     def canonical(self, x: Floats) -> tuple[Floats, Flags]:
         """The x that stands for the same covariances, and what of it to hold."""
         parts = [
@@ -189,6 +204,45 @@ class Profile:
         shares = np.clip(shares, LEAST_START**2, 1.0) * is_sd
         found = np.sqrt(shares / (1 - min(shares.sum(), MOST_SHARE)))
         return self.identity * np.where(is_sd, found, 1.0)
+
+    def starts(self) -> Floats:
+        """Where to search from, lowest deviance first, shape (one or two, d).
+
+        Correlations that fall with distance may have several maxima over their range: a coarse
+        grid of ranges and standard deviations is looked at, one term after the other.
+        """
+        out = self.start()[None]
+        for term, where in self._terms():
+            k = len(term.columns)
+            others = term.structure.starts(k)
+            if len(others) > 1:
+                sds = np.isfinite(term.structure.theta_lower(k))
+                own = np.where(sds, out[0, where], 1.0)
+                sizes = [own, *(np.where(sds, size, 1.0) for size in SIZES)]
+                out = self._lowest(out[0], where, np.array([others * size for size in sizes]))
+        residual = self.model.residual
+        if residual is not None and residual.correlated is not None:
+            c = residual.correlated
+            others = c.pattern.free(c.pattern.starts(c.places), c.places)
+            if len(others) > 1:
+                last = slice(out.shape[1] - others.shape[1], out.shape[1])
+                out = self._lowest(out[0], last, others[None])
+        return out
+
+    def _lowest(self, x: Floats, where: slice, grid: Floats) -> Floats:
+        """x with coordinates replaced by the best two of a grid, shape (2, d): for each of its
+        columns the best row, shapes (rows, columns, coordinates)."""
+        rows, columns, _ = grid.shape
+        points = np.tile(x, (rows * columns, 1))
+        points[:, where] = grid.reshape(rows * columns, -1)
+        factor = self.equations.factor(self.lambdas(points))
+        known = self.model.sigma_known
+        sigma2 = np.ones(len(points)) if known else profiled_sigma2(factor, reml=self.reml)
+        values = deviance(factor, sigma2, reml=self.reml).reshape(rows, columns)
+        values = np.where(np.isfinite(values), values, np.inf)
+        best = values.argmin(axis=0)
+        order = np.argsort(values.min(axis=0), kind="stable")[:2]
+        return np.asarray(points.reshape(rows, columns, -1)[best[order], order])
 
     def curvature(self, x: Floats) -> Floats:
         """About the second derivatives of the deviance at x: those of one-way designs.

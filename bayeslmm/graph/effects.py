@@ -207,7 +207,8 @@ def covariance_values(
         Draws under the names of a fit's tree.
     """
     terms = [t for t in model.terms if t.block == index]
-    sd, cor = own_scales(terms, g, sd, cor)
+    # without a variance there is no correlation, and 0 gives the same covariance as any other
+    sd, cor = own_scales(terms, g, sd, np.nan_to_num(cor))
     out = _sd_values(model, g, terms, sd)
     used = 0
     for number, term in enumerate(terms):

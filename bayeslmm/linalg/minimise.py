@@ -21,6 +21,8 @@ Smooth = Callable[[Floats], tuple[float, Floats]]
 Many = Callable[[list[Floats]], list[tuple[float, Floats]]]
 STEP = 1e-5  # of a difference of gradients
 NEAR = 1e-3  # this close to its bound a variable is tried at it
+FAR = 0.03  # this share of its upper bound on, the same
+LEVEL = 1e-3  # a rise of f by the log of a variable at its upper bound that doesn't lead inwards
 SMALL = 1e-6  # a predicted decrease after which the same Hessian serves once more
 NEARLY = 1e-7  # a predicted decrease at which Newton's steps take over
 WIDEST = 2.0  # a step's most in units of the variable
@@ -86,9 +88,10 @@ def minimise(
     *,
     many: Many | None = None,
     boundary: Boundary | None = None,
+    upper: Floats | None = None,
     tolerance: float = 1e-8,
 ) -> Minimum:
-    """Minimise f from `start`, x >= lower.
+    """Minimise f from `start`, lower <= x <= upper.
 
     Parameters
     ----------
@@ -103,6 +106,8 @@ def minimise(
         f at several points at once, where that is quicker than one after the other.
     boundary : Boundary, optional
         How points on the boundary are written and left, where that is more than bounds.
+    upper : ndarray, shape (d,), optional
+        Where f is about level at the latest; none where not given.
     tolerance : float
         The predicted decrease of f at which a point counts as the minimum.
     """
@@ -112,14 +117,43 @@ def minimise(
         return Minimum(start, value, start, np.empty((0, 0)), bool(np.isfinite(value)), 1)
     about = np.ones_like(start) if curvature is None else curvature
     edge = boundary or Bounds(lower)
-    x = _descend(counted, start, lower, about)
+    box = _Box(lower, np.full(len(start), np.inf) if upper is None else upper)
+    x = _descend(counted, start, box, about)
     for _ in range(2 * len(start) + 1):
-        found = _polish(counted, x, lower, edge, tolerance)
+        found = _polish(counted, x, box, edge, tolerance)
         better = _escape(counted, found, edge)
         if better is None:
             return found
-        x = _descend(counted, better, lower, about)
+        x = _descend(counted, better, box, about)
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Box:
+    """Lower bounds, at which f is even, and upper ones, at which it is about level."""
+
+    lower: Floats
+    upper: Floats
+
+    def free(self, x: Floats, slope: Floats) -> Flags:
+        """Variables that may move from where they are, downhill."""
+        level = (x >= self.upper) & (slope * x < LEVEL)
+        return ((x > self.lower) | (slope < 0)) & ~level
+
+    def clipped(self, x: Floats) -> Floats:
+        return np.minimum(np.maximum(x, self.lower), self.upper)
+
+    def within(self, x: Floats, trial: Floats) -> Floats:
+        """A trial from x that ends near a lower bound that it would cross, never on it: what lies
+        on a bound has no gradient to leave it with."""
+        out = np.minimum(trial, self.upper)
+        beyond = out < self.lower
+        out[beyond] = self.lower[beyond] + 0.1 * (x[beyond] - self.lower[beyond])
+        return out
+
+    def at_edge(self, x: Floats) -> bool:
+        near = (x > self.lower) & (x < self.lower + NEAR)
+        return bool(np.any(near | (x >= self.upper)))
 
 
 class _Counted:
@@ -152,12 +186,8 @@ def _finite(value: float, slope: Floats) -> tuple[float, Floats]:
     return float(value), np.nan_to_num(slope)
 
 
-def _descend(f: _Counted, x: Floats, lower: Floats, curvature: Floats) -> Floats:
-    """BFGS from a diagonal curvature until little decrease is predicted.
-
-    A step that would cross a bound ends near it, and never on it: what lies on a bound has no
-    gradient to leave it with.
-    """
+def _descend(f: _Counted, x: Floats, box: _Box, curvature: Floats) -> Floats:
+    """BFGS from a diagonal curvature until little decrease is predicted, or a bound is near."""
     H = np.diag(curvature)
     value, slope = f(x)
     for _ in range(MOST_STEPS):
@@ -168,9 +198,7 @@ def _descend(f: _Counted, x: Floats, lower: Floats, curvature: Floats) -> Floats
             return x
         size, trial = 1.0, x
         for _ in range(30):
-            trial = x + size * step
-            beyond = trial < lower
-            trial[beyond] = lower[beyond] + 0.1 * (x[beyond] - lower[beyond])
+            trial = box.within(x, x + size * step)
             trial_value, trial_slope = f(trial)
             gain = float(slope @ (trial - x))
             if trial_value <= value + 1e-4 * gain:
@@ -183,7 +211,7 @@ def _descend(f: _Counted, x: Floats, lower: Floats, curvature: Floats) -> Floats
             return x
         H = _updated(H, trial - x, trial_slope - slope)
         x, value, slope = trial, trial_value, trial_slope
-        if np.any((x > lower) & (x < lower + NEAR)):
+        if box.at_edge(x):
             return x
     return x
 
@@ -209,15 +237,15 @@ def _updated(H: Floats, move: Floats, change: Floats) -> Floats:
     )
 
 
-def _polish(f: _Counted, x: Floats, lower: Floats, edge: Boundary, tolerance: float) -> Minimum:
+def _polish(f: _Counted, x: Floats, box: _Box, edge: Boundary, tolerance: float) -> Minimum:
     """Newton steps on the free variables."""
-    x, held = edge.canonical(_snap(f, x, lower))
+    x, held = edge.canonical(_snap(f, x, box))
     curvature: Floats | None = None
     for _ in range(MOST_NEWTON):
         value, slope = f(x)
         fresh = curvature is None
         curvature = hessian(f, x, f.many) if curvature is None else curvature
-        free = ((x > lower) | (slope < 0)) & ~held
+        free = box.free(x, slope) & ~held
         inner = curvature[np.ix_(free, free)]
         values, vectors = np.linalg.eigh(inner) if free.any() else (np.ones(0), np.empty((0, 0)))
         floor = 1e-10 * max(1.0, float(np.abs(values).max(initial=0.0)))
@@ -230,13 +258,13 @@ def _polish(f: _Counted, x: Floats, lower: Floats, edge: Boundary, tolerance: fl
         done = Minimum(x, value, np.where(free, slope, 0.0), curvature, near, f.calls)
         if predicted < tolerance:
             return _with(done, positive)
-        moved = _line_search(f, x, step, lower, value)
+        moved = _line_search(f, x, step, box, value)
         if moved is None and fresh:  # below what the function can tell
             small = predicted < max(1e-5, 1e-12 * abs(value))
             return _with(done, small and bool(np.all(values > 0)))
         if moved is not None:
-            x, held = edge.canonical(_snap(f, moved, lower))
-        if moved is None or predicted > SMALL or np.any((x > lower) != (done.x > lower)):
+            x, held = edge.canonical(_snap(f, moved, box))
+        if moved is None or predicted > SMALL or np.any((x > box.lower) != (done.x > box.lower)):
             curvature = None
     return done
 
@@ -246,11 +274,9 @@ def _with(minimum: Minimum, converged: bool) -> Minimum:
     return Minimum(m.x, m.value, m.gradient, m.hessian, converged, m.evaluations)
 
 
-def _line_search(
-    f: _Counted, x: Floats, step: Floats, lower: Floats, value: float
-) -> Floats | None:
+def _line_search(f: _Counted, x: Floats, step: Floats, box: _Box, value: float) -> Floats | None:
     for scale in 0.5 ** np.arange(12):
-        trial = np.maximum(x + scale * step, lower)
+        trial = box.clipped(x + scale * step)
         if f(trial)[0] < value:
             return trial
     return None
@@ -266,14 +292,18 @@ def hessian(f: Smooth, x: Floats, many: Many | None = None) -> Floats:
     return np.asarray((out + out.T) / 2)
 
 
-def _snap(f: _Counted, x: Floats, lower: Floats) -> Floats:
+def _snap(f: _Counted, x: Floats, box: _Box) -> Floats:
     """Move variables that are near their bound onto it where f does not rise by that."""
-    for i in np.flatnonzero((x > lower) & (x < lower + NEAR)):
-        moved = x.copy()
-        moved[i] = lower[i]
-        here, there = f(x)[0], f(moved)[0]
-        if there <= here + 1e-10 * max(1.0, abs(here)):
-            x = moved
+    for bound, near in (
+        (box.lower, (x > box.lower) & (x < box.lower + NEAR)),
+        (box.upper, (x < box.upper) & (x > box.upper * FAR)),
+    ):
+        for i in np.flatnonzero(near):
+            moved = x.copy()
+            moved[i] = bound[i]
+            here, there = f(x)[0], f(moved)[0]
+            if there <= here + 1e-10 * max(1.0, abs(here)):
+                x = moved
     return x
 
 
