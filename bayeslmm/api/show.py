@@ -11,6 +11,7 @@ import pandas as pd
 from bayeslmm.engines import availability
 from bayeslmm.fit import FitValues, fixef, varcorr
 from bayeslmm.model import Model
+from bayeslmm.model.centres import prior_centres
 
 CAPTIONS = {
     "ml": "Maximum likelihood",
@@ -74,7 +75,7 @@ def _model_summary(model: Model) -> Summary:
     design = model.design
     sections = [
         Section("Size", lines=_sizes(model)),
-        Section("Priors", table=_prior_table(model)),
+        Section("Priors", table=_prior_table(model), lines=prior_centres(model)),
     ]
     if model.findings:
         sections.append(Section("Findings", lines=tuple(f.text for f in model.findings)))

@@ -8,7 +8,7 @@ import numpy as np
 from scipy import stats
 
 from bayeslmm.families import LINKS
-from bayeslmm.model import Model
+from bayeslmm.model import Model, Term
 from bayeslmm.model.effects import EFFECTS
 from bayeslmm.model.names import effect_parameters, group_names
 from bayeslmm.model.units import joint_units
@@ -72,12 +72,28 @@ def predictor_density(model: Model, values: Values) -> float:
             slopes = (drawn["z"] * prior.scales(drawn, unit))[0]
             where = [i for i, c in enumerate(coefs) if c != "Intercept"]
             np.testing.assert_allclose(beta[where], slopes, rtol=1e-9)
+        elif key.endswith("_centred"):
+            name = key.removeprefix("beta[").removesuffix("]_centred")
+            U = model.design.centred.U[np.ix_(list(model.columns), list(model.columns))]
+            total += float(prior.log_density((U @ beta)[coefs.index(name)]))
         elif key == "Intercept" or key.startswith("beta["):
             name = key if key == "Intercept" else key[5:-1]
             total += float(prior.log_density(beta[coefs.index(name)]))
     for index in range(len(model.design.blocks)):
         total += effects_density(model, index, values)
     return total
+
+
+def own_scales(
+    term: Term, sd: np.ndarray, correlation: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Standard deviations and correlations of the effects that a term's priors are on."""
+    if not term.at_centre:
+        return sd, correlation
+    U = term.centred.U
+    covariance = U @ (correlation * np.outer(sd, sd)) @ U.T
+    inside = np.sqrt(np.diag(covariance))
+    return inside, covariance / np.outer(inside, inside)
 
 
 def effects_density(model: Model, index: int, values: Values) -> float:
@@ -90,17 +106,17 @@ def effects_density(model: Model, index: int, values: Values) -> float:
     total = 0.0
     for term in (t for t in model.terms if t.block == index):
         own = list(term.columns)
+        scales, inner = own_scales(term, sd[own], correlation[np.ix_(own, own)])
         for i, key in zip(term.structure.free_sds(len(own)), term.sd_keys, strict=True):
-            total += float(model.priors[key].log_density(sd[own[i]]))
-        inner = correlation[np.ix_(own, own)]
+            total += float(model.priors[key].log_density(scales[i]))
         if term.cor_key:
             total += float(model.priors[term.cor_key].log_density(inner[None])[0])
             # of its Cholesky factor, which is what is drawn: |dR/dL| = prod L_ii^(k - 1 - i)
             diagonal = np.diag(np.linalg.cholesky(inner))
             total += float(np.arange(len(own))[::-1][1:] @ np.log(diagonal[1:]))
         if kind == "normal":
-            root = sd[own][:, None] * np.linalg.cholesky(inner)
-            normal = stats.multivariate_normal(np.zeros(len(own)), root @ root.T)
+            covariance = correlation[np.ix_(own, own)] * np.outer(sd[own], sd[own])
+            normal = stats.multivariate_normal(np.zeros(len(own)), covariance)
             total += normal.logpdf(u[:, own]).sum()
     if kind == "normal":
         return total

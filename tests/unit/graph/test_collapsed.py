@@ -20,6 +20,7 @@ from bayeslmm.model import Model, prior_rows
 from bayeslmm.model.names import group_names
 from tests.unit.gaussian.designs import build, frame_of, quietly
 from tests.unit.gaussian.test_by_roots import by_dense
+from tests.unit.graph.joint import own_scales
 
 pytestmark = pytest.mark.filterwarnings("ignore:PyTensor could not link to a BLAS")
 PLAIN = Mode("py", None)
@@ -70,14 +71,15 @@ def log_density(model: Model, values: dict[str, np.ndarray]) -> float:
         total += float(model.priors["sigma"].log_density(at.sigma).sum())
     for term in model.terms:
         g = group_names(model)[term.block]
-        sd, own = np.atleast_1d(values[g.sd]), list(term.columns)
+        own = list(term.columns)
+        users = np.atleast_1d(values[g.sd])[own]
+        cov = at.covariances[term.block][0][np.ix_(own, own)]
+        sd, inner = own_scales(term, users, cov / np.outer(users, users))
         for i, key in zip(term.structure.free_sds(len(own)), term.sd_keys, strict=True):
-            total += float(model.priors[key].log_density(sd[own[i]]))
+            total += float(model.priors[key].log_density(sd[i]))
             if model.priors[key].name == "on_variance":  # what is drawn is the variance
-                total -= float(np.log(2 * sd[own[i]]))
+                total -= float(np.log(2 * sd[i]))
         if term.cor_key:
-            cov = at.covariances[term.block][0][np.ix_(own, own)]
-            inner = cov / np.outer(sd[own], sd[own])
             total += float(model.priors[term.cor_key].log_density(inner[None])[0])
             # of its Cholesky factor, which is what is drawn: |dR/dL| = prod L_ii^(k - 1 - i)
             diagonal = np.diag(np.linalg.cholesky(inner))

@@ -39,6 +39,9 @@ SPECIFICATIONS: dict[str, tuple[str, dict[str, Any]]] = {
     "three correlated slopes": ("y ~ x + (x + z | g)", {}),
     "blocks of one factor": ("y ~ x + (x | g) + (0 + z | g)", {}),
     "two correlated blocks": ("y ~ x + (1 + x | g) + (0 + s | g)", {}),
+    "priors at the centre": ("y ~ x * z + I(x**2) + (x * z | g)", {}),
+    "at the centre and not": ("y ~ x * z + (x | g)", {"priors": {"beta[x]": "normal(0, 1)"}}),
+    "no intercept, at the centre": ("y ~ 0 + s + x:s + (0 + s + x:s | g)", {}),
     "no intercept": ("y ~ 0 + x + (1 | g)", {}),
     "a prior at zero": ("y ~ x + (1 | g)", {"priors": {"Intercept": "normal(50, 50)"}}),
     "priors of several kinds": (

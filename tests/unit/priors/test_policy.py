@@ -65,6 +65,46 @@ def test_offset_is_taken_off_and_a_robust_scale_of_zero_gives_way_to_the_sd() ->
     assert found["sigma"].sigma == pytest.approx(y.std(ddof=1))
 
 
+def test_the_printed_model_names_the_centres(data: pd.DataFrame) -> None:
+    shown = str(bl.Model(FORMULA, data))
+    assert "sd_Subject[Intercept]_centred, cor_Subject_centred: with Days at its mean 4.5" in shown
+    assert "Intercept_centred: the mean of the linear predictor over the rows" in shown
+
+
+def test_defaults_of_a_product_are_at_the_means(data: pd.DataFrame) -> None:
+    """beta[x] with z at its mean; x:z is scaled by the product of deviations."""
+    rng = np.random.default_rng(1)
+    rows = data.assign(z=rng.normal(30.0, 2.0, len(data)))
+    found = bl.Model("Reaction ~ Days * z", rows).resolved.priors
+    assert list(found)[1:4] == ["beta[Days]_centred", "beta[z]_centred", "beta[Days:z]"]
+    product = (rows["Days"] - rows["Days"].mean()) * (rows["z"] - rows["z"].mean())
+    sd = 2.5 * float(rows["Reaction"].std())
+    _same(found["beta[Days]_centred"], Normal(0.0, sd / float(rows["Days"].std())))
+    _same(found["beta[Days:z]"], Normal(0.0, sd / float(product.std())))
+    plain = bl.Model("Reaction ~ Days * z", rows, priors={"beta[Days]": "normal(0, 1)"})
+    assert plain.priors["beta[Days]"] == "normal(0, 1)"
+    assert "beta[z]_centred" in plain.priors
+
+
+def test_one_prior_on_a_changed_coefficient_takes_its_term_to_the_origin(
+    data: pd.DataFrame,
+) -> None:
+    """The other defaults there are what those at the centre imply: a sum of squares."""
+    found = bl.Model(FORMULA, data, priors={"cor_Subject": "lkj(2)"}).resolved.priors
+    s_y, x = found["sigma"].sigma, data["Days"]
+    implied = s_y * np.sqrt(1 + (x.mean() / x.std()) ** 2)
+    _same(found["sd_Subject[Intercept]"], HalfStudentT(3.0, 0.0, float(implied)))
+    _same(found["sd_Subject[Days]"], HalfStudentT(3.0, 0.0, s_y / float(x.std())))
+    kept = bl.Model(FORMULA, data, priors={"sd_Subject[Days]": "half_normal(9)"}).priors
+    assert "sd_Subject[Intercept]_centred" in kept and "cor_Subject_centred" in kept
+    both = {"cor_Subject": "lkj(2)", "sd_Subject[Intercept]_centred": "half_normal(9)"}
+    with pytest.raises(bl.errors.PriorError, match="at the centre"):
+        bl.Model(FORMULA, data, priors=both)
+    with pytest.raises(bl.errors.PriorError, match="two priors"):
+        both = {"beta[Days]": "flat", "beta[Days]_centred": "flat"}
+        bl.Model(FORMULA, data, priors=both)
+
+
 KEYS = [
     ({"beta": "normal(0, 5)"}, {"Intercept": "normal(0, 5)", "beta[Days]": "normal(0, 5)"}),
     (
