@@ -175,6 +175,10 @@ class IdentifiabilityWarning(BayeslmmWarning):
     """Something the data tell little or nothing about."""
 
 
+class PriorWarning(BayeslmmWarning):
+    """A prior of the user's that decides an estimate against the data."""
+
+
 class SingularWarning(BayeslmmWarning):
     """A variance at zero or a correlation at one: a converged fit on the boundary."""
 

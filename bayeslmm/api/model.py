@@ -15,8 +15,9 @@ from numpy.typing import ArrayLike
 from bayeslmm import fit as fitting
 from bayeslmm.api.door import Answering, places
 from bayeslmm.api.fit import Fit
-from bayeslmm.api.show import model_html, model_text
+from bayeslmm.api.show import BAYESIAN, model_html, model_text
 from bayeslmm.engines import ENGINES, choose
+from bayeslmm.engines.narrow import narrow_priors
 from bayeslmm.errors import FileError, MethodError, ModelError, check_seed, nearest
 from bayeslmm.fit import FitValues
 from bayeslmm.graph import collapsed, hierarchical
@@ -180,7 +181,10 @@ class Model(Answering):
         if isinstance(options.get("variances"), Fit):
             options["variances"] = options["variances"].tree
         values = engine.fit(self._inner, seed=seed, draws=draws, chains=chains, **options)
-        notes = (*self._inner.notes, *said, *values.notes)
+        narrow: list[str] = []
+        if engine.name in BAYESIAN and options.get("kappa") is None:
+            narrow = narrow_priors(self._inner, values.tree)
+        notes = (*self._inner.notes, *said, *values.notes, *narrow)
         found = FitValues(values.method, values.tree, values.scalars, notes)
         return Fit(self._inner, found, holder=self)
 

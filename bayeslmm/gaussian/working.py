@@ -64,6 +64,14 @@ def what_is_said(model: Model) -> tuple[Said, ...]:
     return _without_intercept(working, found)
 
 
+def working_model(model: Model, eta: Floats, parameters: dict[str, Floats]) -> Model:
+    """The working Gaussian model about a linear predictor, shape (n,), at given parameters."""
+    rows = _Rows(model)
+    scale = 1.0 if model.link.name != "identity" else rows.spread
+    score, precision = rows.derivatives(eta, parameters, scale)
+    return _gaussian(model, eta + score / precision, precision)
+
+
 def _without_intercept(working: Model, found: Estimated) -> tuple[Said, ...]:
     """Ordered categories have none: their cutpoints' change from where they were put is it."""
     coefs = [working.design.coefs[c] for c in working.columns]

@@ -72,7 +72,7 @@ def predictor_density(model: Model, values: Values) -> float:
             slopes = (drawn["z"] * prior.scales(drawn, unit))[0]
             where = [i for i, c in enumerate(coefs) if c != "Intercept"]
             np.testing.assert_allclose(beta[where], slopes, rtol=1e-9)
-        elif key.endswith("_centred"):
+        elif key.startswith("beta[") and key.endswith("_centred"):
             name = key.removeprefix("beta[").removesuffix("]_centred")
             U = model.design.centred.U[np.ix_(list(model.columns), list(model.columns))]
             total += float(prior.log_density((U @ beta)[coefs.index(name)]))

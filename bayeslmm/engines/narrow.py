@@ -1,0 +1,104 @@
+"""Priors of the user's that decide an estimate: narrower than what the data tell of it.
+
+The data's own answer is the coefficients' under flat priors, at the posterior means of the
+variances: generalised least squares in closed form. For other families than the Gaussian it is
+that of the working Gaussian model about the posterior mean of the linear predictor (McCullagh and
+Nelder, 1989, Generalized Linear Models, 2.5).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from bayeslmm.errors import PriorWarning, warn
+from bayeslmm.fit.covariances import covariance_of
+from bayeslmm.gaussian.equations import equations
+from bayeslmm.gaussian.variances import Variances, lambdas_from_covariances
+from bayeslmm.gaussian.working import working_model
+from bayeslmm.model import Model, not_gaussian, prior_rows, unreachable
+from bayeslmm.model.names import RESIDUAL_PAR, group_names, residual_names
+
+Floats = NDArray[np.float64]
+SAMPLE = ("chain", "draw")
+
+
+def narrow_priors(model: Model, tree: xr.DataTree) -> list[str]:
+    """A sentence for each such prior of a coefficient; it is warned of too.
+
+    A prior counts where its standard deviation is below the standard error that the data give,
+    and the posterior mean is further than that from the data's estimate.
+
+    Parameters
+    ----------
+    model : Model
+    tree : DataTree
+        Of a Bayesian fit.
+    """
+    given = model.spec.priors
+    if not isinstance(given, Mapping) or "posterior" not in tree or unreachable(model):
+        return []
+    if model.family.categorical or model.dpars or not any(map(_on_beta, given)):
+        return []
+    posterior = tree["posterior"].to_dataset()
+    means = posterior.mean(SAMPLE)
+    try:
+        estimate, covariance = _flat(model, posterior, means)
+    except (np.linalg.LinAlgError, KeyError, ValueError):
+        return []
+    kept = list(model.aliasing.kept)
+    rows = prior_rows(model).on(kept)
+    beta = means["beta"].reindex(coef=[model.design.coefs[c] for c in kept], fill_value=0.0).values
+    found = []
+    for r, own in enumerate(rows.own):
+        name, row = model.design.coefs[kept[own]], rows.rows[r]
+        error = float(np.sqrt(row @ covariance @ row))
+        here, data = float(row @ beta), float(row @ estimate)
+        if rows.scale[r] < error and abs(here - data) > error:
+            found.append(
+                f"The prior of {name!r} decides its estimate: its standard deviation "
+                f"{rows.scale[r]:.3g} is below the standard error that the data give, {error:.3g}, "
+                f"and it moves the estimate from {data:.4g} to {here:.4g}. If that isn't what you "
+                f"know of {name!r}, leave its prior out: the default is wide."
+            )
+    return [warn(text, PriorWarning) for text in found]
+
+
+def _on_beta(key: object) -> bool:
+    return str(key).strip().startswith(("beta", "Intercept"))
+
+
+def _flat(model: Model, posterior: xr.Dataset, means: xr.Dataset) -> tuple[Floats, Floats]:
+    """Coefficients under flat priors and their covariance, shapes (p,) and (p, p), of the
+    unaliased columns, at the posterior means of the variances."""
+    covariances, names = [], group_names(model)
+    for g in names:
+        sd = posterior[g.sd].transpose(*SAMPLE, ...).values
+        cor = posterior[g.cor].transpose(*SAMPLE, ...).values if g.pairs else sd[..., :0]
+        covariances.append(covariance_of(sd, cor, g).mean(axis=(0, 1))[None])
+    sigma, delta = np.ones(1), None
+    if not_gaussian(model, "exact") is not None:
+        eta = model.design.offset + model.design.X[:, list(model.columns)] @ _beta(model, means)
+        for g, block in zip(names, model.design.blocks, strict=True):
+            eta = eta + np.sum(block.values * means[g.u].values[block.codes], axis=1)
+        model = working_model(model, eta, {n: means[n].values for n in model.parameters})
+    elif not model.sigma_known:
+        sigma = np.atleast_1d(means["sigma"].values)
+    if model.residual is not None:
+        pars = residual_names(model).pars
+        own = means[RESIDUAL_PAR].values if pars else np.empty(0)
+        delta = model.residual.delta(sigma[None], own[None])
+    system = equations(model, model.aliasing.kept)
+    about = system.moments.coordinates
+    at = Variances(tuple(covariances), sigma[:1], delta)
+    factor = system.at(lambdas_from_covariances(about, at), sigma[:1] ** 2)
+    covariance = sigma[0] ** 2 * about.T @ factor.inner_covariance @ about.T.T
+    return about.beta(factor.inner_beta)[0], covariance
+
+
+def _beta(model: Model, means: xr.Dataset) -> Floats:
+    coefs = [model.design.coefs[c] for c in model.columns]
+    return np.asarray(means["beta"].reindex(coef=coefs, fill_value=0.0).values)
