@@ -87,8 +87,16 @@ def marks(names: Sequence[str]) -> dict[str, Mark]:
 
 @contextmanager
 def house() -> Iterator[None]:
-    """matplotlib's settings of the house while a picture is drawn; then the user's again."""
+    """matplotlib's settings of the house while a picture is drawn; then the user's again.
+
+    Nothing else is put back: the first figure of a session loads the backend, which in a notebook
+    sets `interactive`, and without that later figures would not show.
+    """
     import matplotlib
 
-    with matplotlib.rc_context(_RC):
+    before = {key: matplotlib.rcParams[key] for key in _RC}
+    matplotlib.rcParams.update(_RC)
+    try:
         yield
+    finally:
+        matplotlib.rcParams.update(before)

@@ -1,4 +1,5 @@
-"""A picture shows once in a notebook, wherever the call stands in its cell."""
+"""A picture shows once in a notebook, wherever the call stands in its cell; whether pyplot was
+loaded before, by the first picture, or by ``%matplotlib inline``."""
 
 from __future__ import annotations
 
@@ -14,8 +15,6 @@ START = """
 import sys
 import bayeslmm as bl
 assert "matplotlib" not in sys.modules
-%matplotlib inline
-import matplotlib.pyplot as plt
 model = bl.load_model("sleepstudy")
 fit = model.fit("reml")
 """
@@ -23,12 +22,14 @@ CELLS = {
     "bl.plot_shrinkage(model, fit)": 1,
     "bl.plot_shrinkage(model, fit);": 1,
     "bl.plot_fitted(model, fit)\nfit.sigma": 1,
-    "bl.plot_ranef(fit)\nplt.show()": 1,
+    "import matplotlib.pyplot as plt\nbl.plot_ranef(fit)\nplt.show()": 1,
     "axes = bl.plot_fitted(model, fit)": 1,
     "axes[0].figure": 1,
     "bl.plot_ranef(fit)\nbl.plot_shrinkage(model, fit, coefs='Days')": 2,
     "for ellipses in (True, False):\n    bl.plot_shrinkage(model, fit, ellipses=ellipses)": 2,
     "figure, ax = plt.subplots()\nbl.plot_shrinkage(model, fit, ax=ax)": 1,
+    "%matplotlib inline": 0,
+    "bl.plot_ranef(fit, coefs='Days');": 1,
     "assert not plt.get_fignums()": 0,
 }
 
