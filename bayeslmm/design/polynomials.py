@@ -22,6 +22,7 @@ from bayeslmm.formula.syntax import Binary, Call, Node, Number, Unary, show
 Monomial = tuple[tuple[int, int], ...]  # (generator, power), ascending; empty for a constant
 Polynomial = dict[Monomial, float]
 MOST_POWER, MOST_TERMS = 12, 200
+SOME = 10_000  # rows that a variable's scale is taken from
 NEGLIGIBLE = 1e-12  # of a highest term, each times its monomial's standard deviation
 
 
@@ -40,6 +41,7 @@ class Generator:
     values : ndarray, shape (n,)
         In the rows that the design was learnt from.
     mean, sd : float
+        Its mean, and about its standard deviation.
     """
 
     text: str
@@ -118,9 +120,15 @@ class Generators:
             values = values if column is None else values[:, column]
             mean = float(np.mean(values))
             self._place[text] = len(self.all)
-            self.all.append(Generator(text, values, mean, float(np.std(values))))
+            self.all.append(Generator(text, values, mean, _spread(values)))
         place = self._place[text]
         return {((place, 1),): 1.0, (): self.all[place].mean}
+
+
+def _spread(values: Floats) -> float:
+    """About the standard deviation: of some rows where they tell it, as it only sets scales."""
+    some = float(np.std(values[:: max(1, len(values) // SOME)]))
+    return some if some > 0 else float(np.std(values))
 
 
 def _option(call: Call, name: str) -> bool:
