@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-import scipy.linalg as sla
 from numpy.typing import NDArray
 
 from bayeslmm.covariance import STRUCTURES
@@ -15,7 +14,7 @@ from bayeslmm.fit.tree import Components, Estimate, Interval
 from bayeslmm.gaussian.equations import solve
 from bayeslmm.gaussian.profile import Profile
 from bayeslmm.gaussian.reproduced import unbounded_by
-from bayeslmm.gaussian.vanishing import MOST, Inverted, Vanishing, turned
+from bayeslmm.gaussian.vanishing import MOST, WIDEST, Vanishing, turned
 from bayeslmm.gaussian.variances import Variances, covariances_from_lambdas, theta_slices
 from bayeslmm.linalg.differences import jacobian
 from bayeslmm.linalg.minimise import Minimum, Smooth, minimise
@@ -27,6 +26,7 @@ DOUBTFUL = 1e-4  # of the same, where there are as many effects as rows
 SMALL = 1e-8  # of rho² over the response's sum of squares, where digits are lost
 STARTS = (1.0, 0.05)
 LARGE = 1e6
+WORST = 1e9  # condition of the effects' covariance of rows that leaves six digits
 LEAST = 1e-10  # of the residuals beside the response
 
 
@@ -43,7 +43,7 @@ def is_near_zero(problem: Profile, rho2: float) -> bool:
     share = rho2 / float(m.ff[-1, -1])
     if m.p + m.q < m.n:  # then sigma = 0 is a maximum of no method
         return not share > SMALL
-    return m.n <= CHEAP or not share > DOUBTFUL
+    return (m.n <= CHEAP and m.q <= WIDEST) or not share > DOUBTFUL
 
 
 def near_zero(problem: Profile, found: Minimum) -> tuple[Vanishing, Minimum] | None:
@@ -56,7 +56,7 @@ def near_zero(problem: Profile, found: Minimum) -> tuple[Vanishing, Minimum] | N
     FitError
         If the design is too long for turning its rows, or sigma below what doubles resolve.
     """
-    if problem.equations.moments.n > MOST:
+    if problem.equations.moments.n > MOST or problem.equations.moments.q > WIDEST:
         raise _too_long(problem)
     rows = turned(problem)
     which = unbounded_by(rows)
@@ -75,6 +75,13 @@ def near_zero(problem: Profile, found: Minimum) -> tuple[Vanishing, Minimum] | N
             hint="Leave out the random term that reproduces the response",
         )
     best = _minimised(rows)
+    if not best.converged or not rows.condition(best.x) < WORST:
+        raise FitError(
+            "Sigma is zero, or so small beside the random effects that double precision doesn't "
+            "resolve the maximum of the likelihood",
+            got=f"residuals of {rows.sigma(best.x):.1e} of the response",
+            hint="Leave out a random term, or use method 'exact' with proper priors",
+        )
     small = best.x[-1] == 0 or rows.sigma(best.x) ** 2 < SMALL
     if not small and found.converged and best.value > found.value - 1e-6:
         return None
@@ -99,9 +106,9 @@ def _too_long(problem: Profile) -> FitError | IdentifiabilityError:
     what = "reproduce the response" if reproduced else "leave residuals that rounding hides"
     return FitError(
         f"The fixed and random effects {what}: a sigma of zero, or below about 1e-4 of the "
-        "effects' standard deviation, is only resolved for few rows",
-        got=f"{m.n} rows",
-        allowed=f"{MOST} rows",
+        "effects' standard deviation, is only resolved in small designs",
+        got=f"{m.n} rows, {m.q} effects",
+        allowed=f"{MOST} rows, {WIDEST} effects",
         hint="Leave out the random term that reproduces the response",
     )
 
@@ -163,7 +170,7 @@ def estimate_of(rows: Vanishing, best: Minimum, singular: tuple[int, ...]) -> Es
     beta = size * here.beta + np.append(rows.first, np.zeros(m.p - r))
     u, cov, cross, bare = [], [], [], []
     lambdas = rows.problem.lambdas(x[None, :-1])
-    given = _given_beta(rows, x, here)
+    given = _given_beta(rows, x)
     for Z, root, C, lam, own in zip(
         rows.Z, rows.roots, m.coordinates.blocks, lambdas, given, strict=True
     ):
@@ -185,7 +192,7 @@ def estimate_of(rows: Vanishing, best: Minimum, singular: tuple[int, ...]) -> Es
     )
 
 
-def _given_beta(rows: Vanishing, x: Floats, here: Inverted) -> list[Floats]:
+def _given_beta(rows: Vanishing, x: Floats) -> list[Floats]:
     """Var(u~ | y, beta) of each block, shape (J, k, J, k), over tau²."""
     s = rows.sigma(x)
     roots = [lam[0] for lam in rows.problem.lambdas(x[None, :-1])]
@@ -193,11 +200,11 @@ def _given_beta(rows: Vanishing, x: Floats, here: Inverted) -> list[Floats]:
     loaded = np.hstack(
         [(Z @ lam).reshape(len(rows.y), -1) for Z, lam in zip(rows.Z, roots, strict=True)]
     )
-    q = loaded.shape[1]
-    if s > 0:  # no difference of numbers that are nearly equal
-        inner = s**2 * np.linalg.inv(s**2 * np.eye(q) + loaded.T @ loaded)
-    else:
-        inner = np.eye(q) - loaded.T @ sla.cho_solve((here.root, True), loaded)
+    _, values, vh = np.linalg.svd(loaded)
+    share = np.ones(loaded.shape[1])  # what the data leave of each direction
+    live = np.arange(len(values))[values > 1e-12 * values.max(initial=0.0)]
+    share[live] = s**2 / (s**2 + values[live] ** 2)
+    inner = (vh.T * share) @ vh
     out, first = [], 0
     for (J, k), lam in zip(shapes, roots, strict=True):
         own = inner[first : first + J * k, first : first + J * k].reshape(J, k, J, k)

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from bayeslmm.gaussian.profile import Profile
 
 Floats = NDArray[np.float64]
-MOST = 1_000  # rows
+MOST, WIDEST = 1_000, 3_000  # rows, effects
 RANK = 1e-9
 
 
@@ -82,6 +82,14 @@ class Vanishing:
     def sigma(self, x: Floats) -> float:
         """In units of tau."""
         return float(x[-1] * self.unit)
+
+    def condition(self, x: Floats) -> float:
+        """The condition number of V, its rows scaled to variances of one."""
+        here = self.at(x)
+        if here is None:
+            return np.inf
+        unit = here.root / np.linalg.norm(here.root, axis=1)[:, None]
+        return float(np.linalg.cond(unit) ** 2) if len(unit) else 1.0
 
     def __call__(self, x: Floats) -> tuple[float, Floats]:
         """The deviance and its gradient at theta and sigma, shape (d + 1,)."""
@@ -187,7 +195,8 @@ class Inverted:
 
 
 def turned(problem: Profile) -> Vanishing:
-    """Turn the rows of a design of at most `MOST` rows without a structure of residuals."""
+    """Turn the rows of a design of independent residuals, of at most `MOST` rows and `WIDEST`
+    effects."""
     y, X, Z, roots = rows(problem)
     size = len(y)
     Q_z = basis(np.hstack([z.reshape(size, -1) for z in Z]))
