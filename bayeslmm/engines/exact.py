@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from bayeslmm.engines.base import Engine, few_threads
 from bayeslmm.engines.chain import ChainStats, sample_chain
 from bayeslmm.engines.exact_draws import collect
-from bayeslmm.engines.posteriors import improper
+from bayeslmm.engines.posteriors import improper, no_residual
 from bayeslmm.errors import ConvergenceWarning, MethodError, is_finite, warn
 from bayeslmm.fit.tree import FitValues, sample_stats_dataset, tree_of
 from bayeslmm.gaussian.target import Target, target
@@ -79,6 +79,9 @@ class Exact(Engine):
         if not is_finite(memory) or memory < 0:
             raise MethodError("memory is a number of GiB", got=repr(memory), allowed="0 or more")
         density = target(model)
+        reason = no_residual(model, density.equations)
+        if reason is not None:
+            raise MethodError(f"Method 'exact' is not available for this model: {reason}")
         rng = np.random.default_rng(seed)
         if density.dimension > MOST:
             reason = f"there are {density.dimension} variance parameters"

@@ -26,7 +26,7 @@ Ints = NDArray[np.intp]
 WHOLE = 400  # rows of a stratum up to which effects' columns are all written out
 TO_DO = (
     "Take fewer fixed or random effects or a structure with fewer parameters, or fit it under "
-    "proper priors (exact, nuts)."
+    "proper priors that keep standard deviations off 0 (exact, nuts)."
 )
 LIKELIHOOD = frozenset({"ml"})
 BOTH = frozenset({"ml", "reml", "anova"})
