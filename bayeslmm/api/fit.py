@@ -16,6 +16,7 @@ from bayeslmm.diagnostics.leverage import leverage
 from bayeslmm.errors import FitError
 from bayeslmm.fit import FitValues
 from bayeslmm.fit.contrasts import contrast, vcov
+from bayeslmm.fit.levels import LEVEL, check_level
 from bayeslmm.fit.path import path
 from bayeslmm.model import Model as Resolved
 from bayeslmm.predict import draw_ranef, predict
@@ -84,11 +85,12 @@ class Fit(Answering):
         """The inner, frozen values of the fit."""
         return self._values
 
-    def fixef(self) -> pd.DataFrame:
-        """Fixed effects: index ``coef``; ``estimate, std_error, lower, upper``."""
-        return fitting.fixef(self._model, self.tree)
+    def fixef(self, *, level: float = LEVEL) -> pd.DataFrame:
+        """Fixed effects: index ``coef``; ``estimate, std_error, lower, upper``, the bounds of the
+        central interval of probability `level`."""
+        return fitting.fixef(self._model, self.tree, check_level(level))
 
-    def ranef(self, *, given_beta: bool = False) -> pd.DataFrame:
+    def ranef(self, *, given_beta: bool = False, level: float = LEVEL) -> pd.DataFrame:
         """Random effects u by ``group, level, coef``.
 
         Parameters
@@ -96,13 +98,17 @@ class Fit(Answering):
         given_beta : bool
             Standard errors with beta held fixed, as lme4's conditional variances; in fits
             without draws only.
+        level : float
+            Probability of the intervals.
         """
         if given_beta and "estimate" not in self.tree:
             raise FitError(
                 f"Method {self.method!r} has no conditional variances given beta",
                 hint="They belong to 'ml', 'reml' and 'conjugate'",
             )
-        return fitting.ranef(self._model, self.tree, given_beta=given_beta)
+        return fitting.ranef(
+            self._model, self.tree, given_beta=given_beta, level=check_level(level)
+        )
 
     def draw_ranef(
         self, group: str, levels: Sequence[object] | None = None, seed: int | None = None
@@ -127,7 +133,7 @@ class Fit(Answering):
         """
         return draw_ranef(self._model, self.tree, group, levels, seed)
 
-    def coef(self) -> pd.DataFrame:
+    def coef(self, *, level: float = LEVEL) -> pd.DataFrame:
         """Each level's own coefficients: what the fixed effects add to them, and u.
 
         A table of ``group, level, coef, estimate, std_error, lower, upper``. With the columns of
@@ -142,19 +148,23 @@ class Fit(Answering):
         zero, factors at their reference level). There ``predict(effects=[group],
         kind="link")`` is the covariates times these coefficients, plus the offset.
         """
-        return fitting.coef(self._model, self.tree)
+        return fitting.coef(self._model, self.tree, check_level(level))
 
-    def varcorr(self) -> pd.DataFrame:
+    def varcorr(self, *, level: float = LEVEL) -> pd.DataFrame:
         """Standard deviations (``sd``) and correlations (``cor``) of the random effects, and
         the residual's, group ``Residual``."""
-        return fitting.varcorr(self._model, self.tree)
+        return fitting.varcorr(self._model, self.tree, check_level(level))
 
     def vcov(self) -> pd.DataFrame:
         """Covariance matrix of the fixed effects, coef x coef."""
         return vcov(self._model, self.tree)
 
     def contrast(
-        self, weights: Mapping[str, float], *, against: float | None = None
+        self,
+        weights: Mapping[str, float],
+        *,
+        against: float | None = None,
+        level: float = LEVEL,
     ) -> pd.DataFrame:
         """A linear function of the fixed effects, ``{"Days": 1}``: one row of the four numbers.
 
@@ -173,7 +183,7 @@ class Fit(Answering):
         IdentifiabilityError
             A function that is not estimable, where coefficients are flat.
         """
-        return contrast(self._model, self.tree, weights, against, self.method)
+        return contrast(self._model, self.tree, weights, against, self.method, check_level(level))
 
     def leverage(self) -> pd.Series[float]:
         """How much each fitted value, random effects in it, moves with its own observation.
@@ -271,6 +281,7 @@ class Fit(Answering):
         kind: str = "mean",
         extras: Mapping[str, Any] | None = None,
         seed: int | None = None,
+        level: float = LEVEL,
     ) -> pd.DataFrame:
         """Predictions for new rows (or the data's own): the four numbers, by row.
 
@@ -291,6 +302,8 @@ class Fit(Answering):
             an array. One that the model has as a column is looked up in `new` by that name.
         seed : int, optional
             For what is drawn.
+        level : float
+            Probability of the intervals.
         """
         return predict(
             self._model,
@@ -301,11 +314,18 @@ class Fit(Answering):
             kind=kind,
             extras=extras,
             seed=seed,
+            level=check_level(level),
         )
 
-    def summary(self) -> Summary:
-        """Fixed effects, variances, criteria or diagnostics, notes: text, HTML in a notebook."""
-        return summarise(self._model, self._values)
+    def summary(self, *, level: float = LEVEL) -> Summary:
+        """Fixed effects, variances, criteria or diagnostics, notes: text, HTML in a notebook.
+
+        Parameters
+        ----------
+        level : float
+            Probability of the intervals.
+        """
+        return summarise(self._model, self._values, check_level(level))
 
     def save(self, path: str | Path) -> None:
         """Write the fit, with specification and data, to one netCDF file."""

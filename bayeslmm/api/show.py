@@ -10,6 +10,7 @@ import pandas as pd
 
 from bayeslmm.engines import availability
 from bayeslmm.fit import FitValues, fixef, varcorr
+from bayeslmm.fit.levels import LEVEL, percent
 from bayeslmm.model import Model
 from bayeslmm.model.centres import prior_centres
 
@@ -137,14 +138,17 @@ def _methods(model: Model) -> tuple[str, ...]:
     return (f"available: {', '.join(able) or 'none'}", *reasons)
 
 
-def summarise(model: Model, values: FitValues) -> Summary:
+def summarise(model: Model, values: FitValues, level: float = LEVEL) -> Summary:
     """The sections of a fit's summary."""
     interval = "equal-tailed" if values.method in BAYESIAN else _interval(values)
     mean = "posterior mean and sd" if values.method in BAYESIAN else "estimate and standard error"
     sections = [
         Section("Formula", lines=(str(model.design.formula), *_sizes(model))),
-        Section(f"Fixed effects ({mean}; 95 % {interval} interval)", fixef(model, values.tree)),
-        Section("Standard deviations and correlations", _varcorr_table(model, values)),
+        Section(
+            f"Fixed effects ({mean}; {percent(level)} {interval} interval)",
+            fixef(model, values.tree, level),
+        ),
+        Section("Standard deviations and correlations", _varcorr_table(model, values, level)),
     ]
     lines = _criteria(values.scalars)
     if lines:
@@ -166,8 +170,8 @@ def _caption(values: FitValues) -> str:
     return CAPTIONS.get(values.method, values.method)
 
 
-def _varcorr_table(model: Model, values: FitValues) -> pd.DataFrame:
-    table = varcorr(model, values.tree)
+def _varcorr_table(model: Model, values: FitValues, level: float) -> pd.DataFrame:
+    table = varcorr(model, values.tree, level)
     what = np.where(table["kind"] == "cor", table["coef"] + ", " + table["coef2"], table["coef"])
     out = table.drop(columns=["coef", "coef2"]).assign(coef=what)
     return out.set_index(["group", "kind", "coef"])

@@ -188,7 +188,7 @@ def _from_chain(
         f"The variance parameters were drawn by NUTS, (beta, u) integrated out: {reason}. "
         "There is no evidence by this road."
     )
-    notes = [said, *gathered.notes, *_complaints(chain, shape[0] * shape[1])]
+    notes = [said, *gathered.notes, *_complaints(chain, shape[0] * shape[1], shape[1])]
     scalars = {"divergences": float(chain.divergences), "max_rhat": chain.max_rhat}
     kept: dict[str, NDArray[Any]] = dict(chain.statistics)
     kept["diverging"] = kept["diverging"].astype(np.int8)  # files hold no booleans
@@ -196,7 +196,7 @@ def _from_chain(
     return FitValues("exact", tree, scalars, tuple(notes))
 
 
-def _complaints(chain: ChainStats, total: int) -> list[str]:
+def _complaints(chain: ChainStats, total: int, draws: int) -> list[str]:
     out = []
     if chain.divergences:
         text = (
@@ -206,8 +206,8 @@ def _complaints(chain: ChainStats, total: int) -> list[str]:
         out.append(warn(text, ConvergenceWarning))
     if chain.max_rhat > RHAT_LIMIT:
         text = (
-            f"The chains disagree: the largest R-hat is {chain.max_rhat:.3f}, and should be below "
-            f"{RHAT_LIMIT}. Take more draws."
+            f"R-hat is {chain.max_rhat:.3f} for the variance parameters (aim: below {RHAT_LIMIT}); "
+            f"run more draws, for example draws={2 * draws}."
         )
         out.append(warn(text, ConvergenceWarning))
     return out

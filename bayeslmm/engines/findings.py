@@ -59,8 +59,9 @@ def findings(
     if deep:
         scalars["cut_short"] = float(stats[deep[0]].sum())
         said += _of_depth(int(scalars["cut_short"]), chains * draws)
-    said += _of_mixing(rhat, where, chains)
-    said += _of_sizes((bulk, thin), (tail, thin_tail), max(LEAST_ESS, LEAST_ESS_A_CHAIN * chains))
+    said += _of_mixing(rhat, where, draws)
+    least = max(LEAST_ESS, LEAST_ESS_A_CHAIN * chains)
+    said += _of_sizes((bulk, thin), (tail, thin_tail), least, draws)
     if "energy" in stats and draws > 1:
         bfmi = np.atleast_1d(arviz_stats.bfmi(stats[["energy"]])["energy"].values)
         scalars["min_bfmi"] = float(np.min(bfmi))
@@ -97,25 +98,26 @@ def _of_depth(cut: int, total: int) -> Iterator[str]:
         )
 
 
-def _of_mixing(rhat: float, where: str, chains: int) -> Iterator[str]:
+def _of_mixing(rhat: float, where: str, draws: int) -> Iterator[str]:
     if rhat > RHAT_LIMIT:
-        what = "The chains disagree" if chains > 1 else "The chain has not settled"
         yield (
-            f"{what}: the largest R-hat is {rhat:.3f} ({where}), and should be below "
-            f"{RHAT_LIMIT}. Take more tune steps and draws."
+            f"R-hat is {rhat:.3f} for {where} (aim: below {RHAT_LIMIT}); run more draws, for "
+            f"example draws={2 * draws}."
         )
 
 
-def _of_sizes(bulk: tuple[float, str], tail: tuple[float, str], least: int) -> Iterator[str]:
+def _of_sizes(
+    bulk: tuple[float, str], tail: tuple[float, str], least: int, draws: int
+) -> Iterator[str]:
     low = [
-        f"{size:.0f} in the {part} ({where})"
-        for part, (size, where) in (("bulk", bulk), ("tails", tail))
+        f"{part} {size:.0f} for {where}"
+        for part, (size, where) in (("bulk", bulk), ("tail", tail))
         if size < least
     ]
     if low:
         yield (
-            f"The draws are worth few independent ones: {' and '.join(low)}, and should be worth "
-            f"{least}. Take more draws."
+            f"Low effective sample size: {' and '.join(low)} (aim: {least} or more); run more "
+            f"draws, for example draws={2 * draws}."
         )
 
 

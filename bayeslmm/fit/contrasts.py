@@ -19,6 +19,7 @@ from bayeslmm.errors import (
     is_finite,
     nearest,
 )
+from bayeslmm.fit.levels import LEVEL
 from bayeslmm.fit.predictors import parts_of
 from bayeslmm.fit.tables import COLUMNS, fixed_draws, half_width, summarise_array
 from bayeslmm.model import Model
@@ -43,8 +44,9 @@ def contrast(
     weights: Mapping[str, float],
     against: float | None = None,
     method: str = "",
+    level: float = LEVEL,
 ) -> pd.DataFrame:
-    """`sum_i w_i beta_i` with its standard error and 95 % interval, one row.
+    """`sum_i w_i beta_i` with its standard error and interval, one row.
 
     Parameters
     ----------
@@ -57,6 +59,8 @@ def contrast(
         Adds a test of the function being this number, see `_test`.
     method : str
         That made the fit.
+    level : float
+        Of the interval.
 
     Raises
     ------
@@ -75,11 +79,11 @@ def contrast(
         e = tree["estimate"].dataset
         estimate = float(w @ e["beta"].values)
         spread = float(np.sqrt(max(w @ covariance.values @ w, 0.0)))
-        half = half_width(e.attrs) * spread
+        half = half_width(e.attrs, level) * spread
         row = [estimate, spread, estimate - half, estimate + half]
     else:
         draws = fixed_draws(model, tree)[1] @ w
-        row = summarise_array(draws).tolist()
+        row = summarise_array(draws, level).tolist()
     table = pd.DataFrame([row], columns=COLUMNS, index=index)
     if against is None:
         return table

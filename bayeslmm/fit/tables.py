@@ -1,7 +1,7 @@
 """The tidy tables: the same columns whatever the engine.
 
 `estimate` and `std_error` are mean and standard deviation of a posterior, or the estimate and
-its standard error; `lower` and `upper` bound the central 95 %.
+its standard error; `lower` and `upper` bound the central interval, 95 % by default.
 """
 
 from __future__ import annotations
@@ -16,6 +16,13 @@ from numpy.typing import NDArray
 from scipy import special
 
 from bayeslmm.design import level_maps
+from bayeslmm.fit.levels import (
+    CORRELATION,
+    LEVEL,
+    POSITIVE,
+    at_level,
+    of_inverse_gamma,
+)
 from bayeslmm.fit.predictors import Part, parts_of
 from bayeslmm.fit.tree import SAMPLE
 from bayeslmm.model import Model, Term
@@ -29,18 +36,17 @@ from bayeslmm.model.names import (
 
 Floats = NDArray[np.float64]
 COLUMNS = ["estimate", "std_error", "lower", "upper"]
-LEVEL = 0.95
 
 
-def fixef(model: Model, tree: xr.DataTree) -> pd.DataFrame:
+def fixef(model: Model, tree: xr.DataTree, level: float = LEVEL) -> pd.DataFrame:
     """Fixed effects, index ``coef``."""
     if "estimate" in tree:
         e = tree["estimate"].dataset
-        values = _wald(e["beta"].values, np.sqrt(np.diag(e["beta_cov"].values)), e)
+        values = _wald(e["beta"].values, np.sqrt(np.diag(e["beta_cov"].values)), e, level)
         coefs = list(e["coef"].values)
     else:
         coefs, draws = fixed_draws(model, tree)
-        values = summarise_array(draws)
+        values = summarise_array(draws, level)
     return pd.DataFrame(values, index=pd.Index(coefs, name="coef"), columns=COLUMNS)
 
 
@@ -56,32 +62,35 @@ def fixed_draws(model: Model, tree: xr.DataTree) -> tuple[list[str], Floats]:
     return names, np.concatenate(found, axis=-1)
 
 
-def ranef(model: Model, tree: xr.DataTree, *, given_beta: bool = False) -> pd.DataFrame:
+def ranef(
+    model: Model, tree: xr.DataTree, *, given_beta: bool = False, level: float = LEVEL
+) -> pd.DataFrame:
     """Random effects u: ``group, level, coef`` and the four numbers."""
     frames = []
     if "estimate" in tree or "effects" in tree:
         e = tree["estimate" if "estimate" in tree else "effects"].dataset
         suffix = "_cov_given_beta" if given_beta else "_cov"
         for g in group_names(model):
-            frames.append(_by_level(g, _wald(e[g.u].values, _roots(e[g.u + suffix].values), e)))
+            values = _wald(e[g.u].values, _roots(e[g.u + suffix].values), e, level)
+            frames.append(_by_level(g, values))
         return _stack(frames)
     for part in parts_of(model, tree["posterior"].dataset):
         for g in group_names(part.model):
-            frames.append(_by_level(g, summarise(part.draws[g.u]), part.label))
+            frames.append(_by_level(g, summarise(part.draws[g.u], level), part.label))
     return _stack(frames)
 
 
-def coef(model: Model, tree: xr.DataTree) -> pd.DataFrame:
+def coef(model: Model, tree: xr.DataTree, level: float = LEVEL) -> pd.DataFrame:
     """Each level's own coefficients: what its fixed effects add, and u (see `level_maps`)."""
     frames = []
     if "estimate" in tree or "effects" in tree:
         e = tree["estimate" if "estimate" in tree else "effects"].dataset
         for i, g in enumerate(group_names(model)):
-            frames.append(_by_level(g, _coef_estimates(model, e, g, i)))
+            frames.append(_by_level(g, _coef_estimates(model, e, g, i, level)))
         return _stack(frames)
     for part in parts_of(model, tree["posterior"].dataset):
         for i, g in enumerate(group_names(part.model)):
-            frames.append(_by_level(g, summarise(coef_draws(part, g, i)), part.label))
+            frames.append(_by_level(g, summarise(coef_draws(part, g, i), level), part.label))
     return _stack(frames)
 
 
@@ -100,44 +109,57 @@ def _places(model: Model, coefs: Sequence[str]) -> list[int]:
     return [model.design.coefs.index(str(name)) for name in coefs]
 
 
-def varcorr(model: Model, tree: xr.DataTree) -> pd.DataFrame:
+def varcorr(model: Model, tree: xr.DataTree, level: float = LEVEL) -> pd.DataFrame:
     """Standard deviations and correlations of the random effects, and the residual's; further
     parameters of the response (kind ``par``)."""
-    rows = list(_varcorr_rows(model, tree))
+    rows = list(_varcorr_rows(model, tree, level))
     columns = ["group", "kind", "coef", "coef2", *COLUMNS]
     return pd.DataFrame(rows, columns=columns)
 
 
-def _varcorr_rows(model: Model, tree: xr.DataTree) -> Iterator[tuple[object, ...]]:
+def _varcorr_rows(model: Model, tree: xr.DataTree, level: float) -> Iterator[tuple[object, ...]]:
     if "estimate" in tree and "posterior" not in tree:
-        yield from _group_rows(model, "", tree)
+        yield from _group_rows(model, "", tree, level)
     else:
         source = tree["posterior"].dataset
         for part in parts_of(model, source):
-            yield from _group_rows(part.model, part.label, tree, part.draws)
-    yield from _residual_rows(model, tree)
+            yield from _group_rows(part.model, part.label, tree, level, part.draws)
+    yield from _residual_rows(model, tree, level)
     for name in model.parameters:
         if name != "sigma":
-            yield from _parameter_rows(tree, name)
+            yield from _parameter_rows(tree, name, level)
 
 
 def _group_rows(
-    model: Model, label: str, tree: xr.DataTree, draws: xr.Dataset | None = None
+    model: Model,
+    label: str,
+    tree: xr.DataTree,
+    level: float,
+    draws: xr.Dataset | None = None,
 ) -> Iterator[tuple[object, ...]]:
     for g in group_names(model):
         coefs = [f"{label}{name}" for name in g.coefs]
-        for name, values in zip(coefs, parameter(tree, g.sd, draws), strict=True):
+        for name, values in zip(coefs, parameter(tree, g.sd, draws, level), strict=True):
             yield (g.shown, "sd", name, "", *values)
         if g.pairs:
             free = {pair for t in model.terms if t.cor_key for pair in _pairs_of(t, g)}
-            for pair, values in zip(g.pairs, parameter(tree, g.cor, draws), strict=True):
+            for pair, values in zip(
+                g.pairs, parameter(tree, g.cor, draws, level, [CORRELATION]), strict=True
+            ):
                 if pair in free:  # a pattern is told by its numbers
                     yield (g.shown, "cor", coefs[pair[0]], coefs[pair[1]], *values)
         if g.pars:
-            for name, values in zip(g.pars, parameter(tree, g.par, draws), strict=True):
+            bounds = [
+                (p.lower, p.upper)
+                for t in model.terms
+                if t.group == g.group
+                for p in t.structure.parameters
+            ]
+            found = parameter(tree, g.par, draws, level, bounds)
+            for name, values in zip(g.pars, found, strict=True):
                 yield (g.shown, "par", name, "", *values)
         for name in effect_parameters(model, g):
-            found = parameter(tree, name, draws).reshape(-1, 4)
+            found = parameter(tree, name, draws, level).reshape(-1, 4)
             labels = coefs if len(found) == len(coefs) and len(found) > 1 else [""] * len(found)
             for which, values in zip(labels, found, strict=True):
                 yield (g.shown, "par", name.removesuffix(f"_{g.label}"), which, *values)
@@ -149,15 +171,20 @@ def _pairs_of(term: Term, g: GroupNames) -> list[tuple[int, int]]:
     return [(a, b) for a in term.columns for b in term.columns if a < b]
 
 
-def _residual_rows(model: Model, tree: xr.DataTree) -> Iterator[tuple[object, ...]]:
+def _residual_rows(model: Model, tree: xr.DataTree, level: float) -> Iterator[tuple[object, ...]]:
     names = residual_names(model)
     if model.has_sigma:
         labels = [""] if model.strata is None else list(model.strata.labels)
-        for which, values in zip(labels, parameter(tree, "sigma").reshape(-1, 4), strict=True):
+        for which, values in zip(
+            labels, parameter(tree, "sigma", None, level).reshape(-1, 4), strict=True
+        ):
             yield ("Residual", "sd", which, "", *values)
     if not names.pars:
         return
-    for name, values in zip(names.pars, parameter(tree, RESIDUAL_PAR), strict=True):
+    assert model.residual is not None
+    bounds = [(p.lower, p.upper) for p in model.residual.parameters]
+    found = parameter(tree, RESIDUAL_PAR, None, level, bounds)
+    for name, values in zip(names.pars, found, strict=True):
         if name.startswith("cor("):
             left, right = name.removeprefix("cor(").removesuffix(")").split(",", 1)
             yield ("Residual", "cor", left, right, *values)
@@ -165,8 +192,8 @@ def _residual_rows(model: Model, tree: xr.DataTree) -> Iterator[tuple[object, ..
             yield ("Residual", "par", name, "", *values)
 
 
-def _parameter_rows(tree: xr.DataTree, name: str) -> Iterator[tuple[object, ...]]:
-    values = parameter(tree, name)
+def _parameter_rows(tree: xr.DataTree, name: str, level: float) -> Iterator[tuple[object, ...]]:
+    values = parameter(tree, name, None, level)
     if values.ndim == 1:
         yield ("", "par", name, "", *values)
         return
@@ -176,35 +203,49 @@ def _parameter_rows(tree: xr.DataTree, name: str) -> Iterator[tuple[object, ...]
         yield ("", "par", name, str(which), *four)
 
 
-def parameter(tree: xr.DataTree, name: str, draws: xr.Dataset | None = None) -> Floats:
-    """The four numbers of a variance parameter, shape (..., 4)."""
-    if "estimate" in tree:
-        e = tree["estimate"].dataset
-        parts = [e[name], e[f"{name}_std_error"], e[f"{name}_lower"], e[f"{name}_upper"]]
-        return np.stack([np.asarray(p.values) for p in parts], axis=-1)
-    return summarise((tree["posterior"].dataset if draws is None else draws)[name])
+def parameter(
+    tree: xr.DataTree,
+    name: str,
+    draws: xr.Dataset | None = None,
+    level: float = LEVEL,
+    bounds: Sequence[tuple[float, float]] = (POSITIVE,),
+) -> Floats:
+    """The four numbers of a variance parameter, shape (..., 4); `bounds` are its elements', or
+    one pair for all."""
+    if "estimate" not in tree:
+        return summarise((tree["posterior"].dataset if draws is None else draws)[name], level)
+    e = tree["estimate"].dataset
+    parts = [e[name], e[f"{name}_std_error"], e[f"{name}_lower"], e[f"{name}_upper"]]
+    found = np.stack([np.asarray(p.values) for p in parts], axis=-1)
+    if level == LEVEL:
+        return found
+    if "dof" in e.attrs and bounds == (POSITIVE,):
+        return of_inverse_gamma(found, e.attrs, level)
+    if len(bounds) == 1:
+        return at_level(found, bounds[0], level)
+    return np.stack([at_level(f, b, level) for f, b in zip(found, bounds, strict=True)])
 
 
-def summarise(draws: xr.DataArray) -> Floats:
-    """Mean, sd and central 95 % of draws, shape (..., 4)."""
-    return summarise_array(draws.transpose(*SAMPLE, ...).values)
+def summarise(draws: xr.DataArray, level: float = LEVEL) -> Floats:
+    """Mean, sd and central interval of draws, shape (..., 4)."""
+    return summarise_array(draws.transpose(*SAMPLE, ...).values, level)
 
 
-def summarise_array(draws: Floats) -> Floats:
+def summarise_array(draws: Floats, level: float = LEVEL) -> Floats:
     """`summarise` for a plain array with chain and draw leading."""
     values = draws.reshape(draws.shape[0] * draws.shape[1], *draws.shape[2:])
-    tail = (1 - LEVEL) / 2
+    tail = (1 - level) / 2
     lower, upper = np.quantile(values, [tail, 1 - tail], axis=0)
     return np.stack([values.mean(axis=0), values.std(axis=0, ddof=1), lower, upper], axis=-1)
 
 
-def half_width(attributes: Mapping[str, Any] | None = None) -> float:
-    """Half of a central 95 % interval, in standard errors or posterior standard deviations.
+def half_width(attributes: Mapping[str, Any] | None = None, level: float = LEVEL) -> float:
+    """Half of a central interval, in standard errors or posterior standard deviations.
 
     Normal; of estimates with ``residual_dof`` a t on as many; of a posterior with ``dof``, which
     is a t, the same over its standard deviation.
     """
-    at, attributes = (1 + LEVEL) / 2, attributes or {}
+    at, attributes = (1 + level) / 2, attributes or {}
     if "residual_dof" in attributes:
         return float(special.stdtrit(attributes["residual_dof"], at))
     if "dof" not in attributes:
@@ -224,8 +265,8 @@ def residual_dof(model: Model) -> dict[str, float]:
     return {"residual_dof": float(model.n - model.aliasing.rank)}
 
 
-def _wald(estimate: Floats, std_error: Floats, e: xr.Dataset) -> Floats:
-    half = half_width(e.attrs) * std_error
+def _wald(estimate: Floats, std_error: Floats, e: xr.Dataset, level: float) -> Floats:
+    half = half_width(e.attrs, level) * std_error
     return np.stack([estimate, std_error, estimate - half, estimate + half], axis=-1)
 
 
@@ -234,7 +275,7 @@ def _roots(covariances: Floats) -> Floats:
     return np.sqrt(np.clip(np.einsum("...ii->...i", covariances), 0.0, None))
 
 
-def _coef_estimates(model: Model, e: xr.Dataset, g: GroupNames, index: int) -> Floats:
+def _coef_estimates(model: Model, e: xr.Dataset, g: GroupNames, index: int, level: float) -> Floats:
     """Estimates and standard errors of `M_j beta + u_j`, with cov(beta, u) in them."""
     levels = level_maps(model.design, index).columns(_places(model, list(e["coef"].values)))
     maps, which = levels.maps, levels.which
@@ -242,7 +283,7 @@ def _coef_estimates(model: Model, e: xr.Dataset, g: GroupNames, index: int) -> F
     of_beta = np.einsum("hkp,pq,hkq->hk", maps, e["beta_cov"].values, maps)[which]
     cross = np.einsum("jkp,jkp->jk", maps[which], e[f"{g.u}_beta_cov"].values)
     variance = np.einsum("jaa->ja", e[f"{g.u}_cov"].values) + of_beta + 2 * cross
-    return _wald(total, np.sqrt(np.clip(variance, 0.0, None)), e)
+    return _wald(total, np.sqrt(np.clip(variance, 0.0, None)), e, level)
 
 
 def _by_level(g: GroupNames, values: Floats, label: str = "") -> pd.DataFrame:

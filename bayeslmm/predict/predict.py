@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 
 from bayeslmm.design import RandomBlock, Rows
 from bayeslmm.errors import IdentifiabilityWarning, MethodError, check_seed, warn
+from bayeslmm.fit.levels import LEVEL
 from bayeslmm.fit.predictors import Part, parts_of
-from bayeslmm.fit.tables import COLUMNS, summarise_array
+from bayeslmm.fit.tables import COLUMNS, half_width, summarise_array
 from bayeslmm.model import Model
 from bayeslmm.predict.linear import linear_draws
 from bayeslmm.predict.patterns import draw_scaled
@@ -46,6 +47,7 @@ def predict(
     kind: str = "mean",
     extras: Extras | None = None,
     seed: int | None = None,
+    level: float = LEVEL,
 ) -> pd.DataFrame:
     """Predictions by row: ``estimate, std_error, lower, upper``, index of the table.
 
@@ -76,10 +78,13 @@ def predict(
             values = plug_in_response(model, estimate, rows, blocks, new_levels, new, residual)
         else:
             values = plug_in(model, estimate, rows, blocks, new_levels, residual)
+        middle, spread = values[:, 0], values[:, 1]
+        half = half_width(estimate.attrs, level) * spread
+        values = np.column_stack([middle, spread, middle - half, middle + half])
         return pd.DataFrame(values, columns=COLUMNS, index=pd.Index(rows.index))
     ask = _Question(model, tree, new, groups, new_levels, np.random.default_rng(seed))
     draws = ask.answer(rows, kind)
-    return _table(model, rows, draws, kind)
+    return _table(model, rows, draws, level)
 
 
 def _refuse_unrelated(model: Model, rows: Rows, new_levels: str) -> None:
@@ -194,9 +199,9 @@ def _unordered(model: Model) -> bool:
     return model.family.categorical == "unordered"
 
 
-def _table(model: Model, rows: Rows, draws: Floats, kind: str) -> pd.DataFrame:
+def _table(model: Model, rows: Rows, draws: Floats, level: float) -> pd.DataFrame:
     """The four numbers by row; by row and category where the answer is a probability each."""
-    values = summarise_array(draws)
+    values = summarise_array(draws, level)
     index = pd.Index(rows.index)
     if values.ndim == 2:
         return pd.DataFrame(values, columns=COLUMNS, index=index)
