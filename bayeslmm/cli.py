@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import os
 import sys
 import traceback
 import warnings
@@ -23,6 +25,7 @@ from bayeslmm.api.show import format_number
 from bayeslmm.compare import agreement, compare_fits, say_agreement
 from bayeslmm.engines import ENGINES
 from bayeslmm.errors import BayeslmmError, BayeslmmWarning, FileError
+from bayeslmm.files import write
 from bayeslmm.gallery import list_models, load_model, read_model
 from bayeslmm.plots import plot_fitted, plot_ranef, plot_shrinkage
 
@@ -131,7 +134,9 @@ def _write_pictures(console: Console, model: Model, fits: dict[str, Fit], out: P
         "ranef": plot_ranef(fits["exact"]),
     }
     for name, axes in pictures.items():
-        np.ravel(axes)[0].figure.savefig(out / f"{name}.png", dpi=150)
+        picture = io.BytesIO()
+        np.ravel(axes)[0].figure.savefig(picture, dpi=150)
+        write(out / f"{name}.png", picture.getbuffer(), "The picture")
     paths = ", ".join(str(out / f"{name}.png") for name in pictures)
     console.print(f"\nPictures: {paths}", highlight=False, soft_wrap=True)
 
@@ -179,9 +184,13 @@ def fit(
 
 def _write_fit(result: Fit, out: Path) -> None:
     result.save(out / "fit.nc")
-    result.fixef().to_csv(out / "fixef.csv")
-    result.ranef().to_csv(out / "ranef.csv", index=False)
-    result.varcorr().to_csv(out / "varcorr.csv", index=False)
+    tables = {
+        "fixef": result.fixef().to_csv(),
+        "ranef": result.ranef().to_csv(index=False),
+        "varcorr": result.varcorr().to_csv(index=False),
+    }
+    for name, text in tables.items():
+        write(out / f"{name}.csv", text.encode(errors="backslashreplace"), "The table")
 
 
 @cli.command(name="list")
@@ -198,6 +207,7 @@ def main(arguments: list[str] | None = None) -> None:
     """Run the command line: exit 0 when all went well, 1 with one line for an error of ours,
     2 for a wrong call."""
     given = sys.argv[1:] if arguments is None else list(arguments)
+    _open_streams()
     debug = "--debug" in given
     given = [word for word in given if word != "--debug"]  # before or after the command
     console = Console(stderr=True)
@@ -221,6 +231,13 @@ def main(arguments: list[str] | None = None) -> None:
             f"error: {_one_line(error)}", style="red", highlight=False, markup=False, soft_wrap=True
         )
         raise SystemExit(1) from None
+
+
+def _open_streams() -> None:
+    """A program may be started with its output closed (``>&-``): what it prints goes nowhere."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115
 
 
 def _one_line(error: Exception) -> str:

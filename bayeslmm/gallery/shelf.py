@@ -152,7 +152,12 @@ def load_cells(name_or_path: str | os.PathLike[str]) -> dict[tuple[str, str], Ce
 def _specification(name_or_path: str | os.PathLike[str]) -> Specification:
     path = Path(name_or_path)
     if not isinstance(name_or_path, str) or path.suffix == ".toml" or path.name != name_or_path:
-        if not path.is_file():
+        if path.is_dir():
+            raise FileError(
+                f"{str(path)!r} is a folder, not a model file",
+                hint="Give the path of a TOML file in it",
+            )
+        if not path.exists():
             raise FileError(
                 f"There is no model file {str(path)!r}",
                 hint="Models of the gallery go by their bare name: " + ", ".join(list_models()),

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import io
+import sys
+
 import pytest
 
 import bayeslmm as bl
@@ -77,3 +80,47 @@ def test_list_names_every_gallery_model(capsys):
 def test_warnings_are_notes_on_standard_error(capsys):
     main(["fit", "dyestuff2", "--method", "ml"])
     assert "note: Singular fit" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (None, "is a folder"),
+        (b"\xff\xfe\x00", "isn't valid TOML"),
+        (b"title = [", "isn't valid TOML"),
+        (b"[" * 5000, "model.toml"),
+        (b"", "model.toml"),
+    ],
+)
+def test_odd_model_files_are_one_line(content, words, tmp_path, capsys):
+    path = tmp_path / "model.toml"
+    if content is None:
+        path.mkdir()
+    else:
+        path.write_bytes(content)
+    assert run("fit", str(path)) == 1
+    error = capsys.readouterr().err
+    assert words in error and len(error.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize("path", ["a\0b.toml", "\ud800.toml", "n" * 5000 + ".toml", "/"])
+def test_odd_paths_are_one_line(path, capsys):
+    assert run("fit", path) == 1
+    error = capsys.readouterr().err
+    assert error.startswith("error: ") and len(error.strip().splitlines()) == 1
+
+
+def test_a_reader_that_leaves_and_a_closed_output_end_without_a_trace(monkeypatch, capsys):
+    class Gone(io.StringIO):
+        def write(self, text: str) -> int:
+            raise BrokenPipeError(32, "Broken pipe")
+
+    with monkeypatch.context() as context:
+        context.setattr("sys.stdout", Gone())
+        context.setattr("os.dup2", lambda *_: None)  # the test's own output stays open
+        assert run("list") == 1
+    with monkeypatch.context() as context:
+        context.setattr("sys.stdout", None)
+        main(["list"])
+        sys.stdout.close()
+    assert "Traceback" not in capsys.readouterr().err
