@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bayeslmm import sizes
 from bayeslmm.design.axes import Kind
 from bayeslmm.design.coding import LearntTerms
 from bayeslmm.design.groups import Codes, LearntGroup, group_of_levels, learn_group
@@ -34,13 +35,15 @@ class LearntBlock:
 
     def block(self, codes: Codes, values: Values) -> RandomBlock:
         """The block for rows of these levels."""
+        names = tuple(name for term in self.terms for name in term.names)
+        sizes.random_block(self.name, len(codes), len(self.group.levels), len(names))
         made = [values(term) for term in self.terms]
         return RandomBlock(
             group=self.name,
             levels=self.group.levels,
             codes=codes,
             values=made[0] if len(made) == 1 else np.hstack(made),
-            coefs=tuple(name for term in self.terms for name in term.names),
+            coefs=names,
             parts=self.parts,
         )
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bayeslmm import sizes
 from bayeslmm.covariance import Correlation, Free, Parameter, Places
 from bayeslmm.design import Columns, Design, learn_group, learn_places
 from bayeslmm.design.groups import LearntGroup
@@ -289,9 +290,16 @@ def _correlated(term: ResidualTerm, columns: Columns, design: Design) -> Correla
         count = int(place.max(initial=0)) + 1
         labels = tuple(str(i + 1) for i in range(count))
         places = Places(labels, np.arange(float(count))[:, None])
+    _require_room(term, pattern, len(places))
     if not options.get("nugget", False):
         _require_once(term, place, group, places, design)
     return Correlated(pattern, places, place, group, learnt, learnt_group, term)
+
+
+def _require_room(term: ResidualTerm, pattern: Correlation, places: int) -> None:
+    if isinstance(pattern, Free):
+        sizes.free_covariance(str(term), places)
+    sizes.correlated_rows(str(term), places)
 
 
 def _places(term: ResidualTerm, columns: Columns) -> LearntPlaces:
