@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bayeslmm import sizes
+from bayeslmm import memory
 from bayeslmm.design.axes import Kind
 from bayeslmm.design.coding import LearntTerms
 from bayeslmm.design.groups import Codes, LearntGroup, group_of_levels, learn_group
@@ -36,7 +36,7 @@ class LearntBlock:
     def block(self, codes: Codes, values: Values) -> RandomBlock:
         """The block for rows of these levels."""
         names = tuple(name for term in self.terms for name in term.names)
-        sizes.random_block(self.name, len(codes), len(self.group.levels), len(names))
+        memory.random_block(self.name, len(codes), len(self.group.levels), len(names))
         made = [values(term) for term in self.terms]
         return RandomBlock(
             group=self.name,

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bayeslmm import sizes
+from bayeslmm import memory
 from bayeslmm.design.contrasts import (
     POLYNOMIAL,
     TREATMENT,
@@ -164,7 +164,7 @@ def _learn_factor(node: Node, full: bool, columns: Columns, states: States) -> F
         return Numeric(node, tuple(names))
     column = _column_of(node)
     levels = columns[column].coded[0]
-    sizes.coding(column, len(levels))
+    memory.coding(column, len(levels))
     coding = dummies(levels) if full else contrasts(levels, contrast, column)
     return Categorical(column, levels, coding, tuple(f"{shown}[{x}]" for x in coding.labels))
 

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bayeslmm import sizes
+from bayeslmm import memory
 from bayeslmm.design import numeric_text
 from bayeslmm.design.blocks import Learnt, LearntBlock, learn_block
 from bayeslmm.design.coding import LearntTerms, learn_terms, ordered_columns
@@ -147,7 +147,7 @@ def _materialise(
 
     y, found = _response(formula, columns, categories)
     fixed = learnt_from(formula.fixed)
-    sizes.fixed_columns(len(columns), len(fixed.names))
+    memory.fixed_columns(len(columns), len(fixed.names))
     blocks = _learn_blocks(formula, columns, learnt_from, levels)
     rows = Rows(
         X=values(fixed),

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bayeslmm import sizes
+from bayeslmm import memory
 from bayeslmm.gaussian.crossed_point import CrossedPoint
 from bayeslmm.gaussian.crossed_system import CrossedSystem
 from bayeslmm.gaussian.dense_rest import DenseRest, dense_rest
@@ -179,18 +179,18 @@ def crossed(m: Moments, rest: str | None = None, kin: Kin = NO_KIN) -> Crossed:
     found: DenseRest | SparseRest | None = None
     if rest != "dense" and not (rest is None and _hopeless(plan)):
         pattern = pattern_of(plan)
-        room = sizes.fits(8.0 * plan.q**2)
+        room = memory.fits(8.0 * plan.q**2)
         if rest == "sparse" or _sparse_pays(plan.q, pattern) or not room:
             found = _sparse(plan, pattern)
     if found is None:
-        sizes.dense_complement(plan.q)
+        memory.dense_complement(plan.q)
         found = dense_rest(plan)
     return Crossed(CrossedSystem(m, plan, found), kin)
 
 
 def _sparse(plan: Layout, pattern: Pattern) -> SparseRest | None:
     """The sparse form, where the machine has room for its factor."""
-    return sparse_rest(plan, pattern) if sizes.fits(12.0 * pattern.nnz) else None
+    return sparse_rest(plan, pattern) if memory.fits(12.0 * pattern.nnz) else None
 
 
 def _hopeless(plan: Layout) -> bool:

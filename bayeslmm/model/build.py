@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from bayeslmm import sizes
+from bayeslmm import memory
 from bayeslmm.covariance import Precision
 from bayeslmm.design import Aliasing, Categories, Design, aliasing, aliasing_of_centred, learn
 from bayeslmm.errors import (
@@ -200,7 +200,7 @@ def _resolve(
 ) -> Model:
     """A predictor with its priors, and what can be seen in it before any fit."""
     _check_random(spec, design, kin, categorical=family.categorical == "unordered")
-    _check_sizes(design)
+    _check_memory(design)
     fixed, random = extents(design)
     require_sizes(design, fixed, random)
     scale = fixed_scale(design, fixed)
@@ -270,12 +270,12 @@ def _priors(given: Priors, slots: Slots, prefix: str) -> dict[str, Prior]:
         raise PriorError(f"{where}: {error}") from None
 
 
-def _check_sizes(design: Design) -> None:
+def _check_memory(design: Design) -> None:
     for block in design.blocks:
         for part in block.parts:
             if part.structure == "us":
                 term = f"({block.coefs[part.columns[0]]} + … | {block.group})"
-                sizes.free_covariance(term, len(part.columns))
+                memory.free_covariance(term, len(part.columns))
 
 
 def _coefs(design: Design, family: Family, prefix: str) -> tuple[str, ...]:

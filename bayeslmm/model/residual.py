@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bayeslmm import sizes
+from bayeslmm import memory
 from bayeslmm.covariance import Correlation, Free, Parameter, Places
 from bayeslmm.design import Columns, Design, learn_group, learn_places
 from bayeslmm.design.groups import LearntGroup
@@ -298,8 +298,8 @@ def _correlated(term: ResidualTerm, columns: Columns, design: Design) -> Correla
 
 def _require_room(term: ResidualTerm, pattern: Correlation, places: int) -> None:
     if isinstance(pattern, Free):
-        sizes.free_covariance(str(term), places)
-    sizes.correlated_rows(str(term), places)
+        memory.free_covariance(str(term), places)
+    memory.correlated_rows(str(term), places)
 
 
 def _places(term: ResidualTerm, columns: Columns) -> LearntPlaces:

@@ -18,7 +18,7 @@ _CGROUP = Path("/sys/fs/cgroup/memory.max")
 
 
 @cache
-def memory() -> float:
+def available() -> float:
     """Bytes that this process may have: the machine's, or its container's."""
     try:
         total = float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
@@ -31,7 +31,7 @@ def memory() -> float:
 
 def fits(size: float) -> bool:
     """Whether arrays of so many bytes leave room for the rest."""
-    return size <= 0.8 * memory()
+    return size <= 0.8 * available()
 
 
 def require(size: float, what: str, hint: str) -> None:
@@ -51,9 +51,9 @@ def require(size: float, what: str, hint: str) -> None:
     ModelError
     """
     if not fits(size):
+        here = _shown(available())
         raise ModelError(
-            f"{what} would take {_shown(size)} of memory, and this machine has {_shown(memory())}",
-            hint=hint,
+            f"{what} would take {_shown(size)} of memory, and this machine has {here}", hint=hint
         )
 
 

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 import bayeslmm as bl
-from bayeslmm import sizes
+from bayeslmm import memory
 from bayeslmm.errors import ModelError
 from bayeslmm.gaussian import crossed
 from bayeslmm.gaussian.moments import moments
@@ -20,7 +20,7 @@ GIB = 1 << 30
 
 @pytest.fixture(autouse=True)
 def _eight_gib(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sizes, "memory", lambda: 8.0 * GIB)
+    monkeypatch.setattr(memory, "available", lambda: 8.0 * GIB)
 
 
 def factors(n: int, **levels: int) -> pd.DataFrame:
@@ -87,13 +87,13 @@ def test_crossed_factors_are_held_sparsely_where_dense_does_not_fit_and_refused_
     assert isinstance(dense.system.rest, crossed.DenseRest)
     factor = crossed.crossed(m, "sparse").system.rest.size
     assert 12 * factor < 8 * 300**2
-    monkeypatch.setattr(sizes, "memory", lambda: (12 * factor + 8 * 300**2) / 2 / 0.8)
+    monkeypatch.setattr(memory, "available", lambda: (12 * factor + 8 * 300**2) / 2 / 0.8)
     sparse = crossed.crossed(m)
     assert isinstance(sparse.system.rest, crossed.SparseRest)
     point = (np.full((1, 1, 1), 0.7), np.full((1, 1, 1), 1.3))
     for one, other in zip(vars_of(dense.reduce(point)), vars_of(sparse.reduce(point)), strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-10, atol=1e-12)
-    monkeypatch.setattr(sizes, "memory", lambda: 1000.0)
+    monkeypatch.setattr(memory, "available", lambda: 1000.0)
     with pytest.raises(ModelError, match=r"300 by 300.*Merge rare levels"):
         crossed.crossed(m)
 
