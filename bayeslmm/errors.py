@@ -1,4 +1,4 @@
-"""Every error and warning that the library raises on purpose.
+"""Every error and warning of the library.
 
 A message has up to four parts, in this order: *what* is wrong and where, what was *got*,
 what is *allowed*, and what to *try*. `say` joins them, so that every room speaks alike.
@@ -125,19 +125,19 @@ class LevelError(DataError, KeyError):
 
 
 class PriorError(BayeslmmError, ValueError):
-    """A prior that can't be read, or has the wrong support, or stands for nothing."""
+    """A prior that can't be read, has the wrong support, or belongs to no parameter."""
 
 
 class ModelError(BayeslmmError, ValueError):
-    """Parts of a specification that don't go together."""
+    """Parts of a specification that can't be combined."""
 
 
 class IdentifiabilityError(ModelError):
-    """A parameter that the data can't tell, whatever its value."""
+    """A parameter that is not identified by the data."""
 
 
 class MethodError(BayeslmmError, ValueError):
-    """A method that doesn't exist, or can't serve this model."""
+    """A method that doesn't exist, or is not available for this model."""
 
 
 class FitError(BayeslmmError, RuntimeError):
@@ -153,7 +153,7 @@ class GalleryError(BayeslmmError, KeyError):
 
 
 def check_seed(seed: object) -> None:
-    """Refuse what can't seed a generator."""
+    """Raise for a seed that is no whole number."""
     if seed is not None and not (isinstance(seed, Integral) and int(seed) >= 0):
         raise MethodError("seed must be a whole number of at least 0, or None", got=repr(seed))
 
@@ -164,7 +164,7 @@ def is_finite(value: object) -> bool:
 
 
 class BayeslmmWarning(UserWarning):
-    """Base of everything the library says on the way; each is a line in `fit.notes` too."""
+    """Base of all warnings of the library; each is a line in `fit.notes` too."""
 
 
 class DataWarning(BayeslmmWarning):
@@ -172,7 +172,7 @@ class DataWarning(BayeslmmWarning):
 
 
 class IdentifiabilityWarning(BayeslmmWarning):
-    """Something the data tell little or nothing about."""
+    """A parameter that is identified weakly, or not at all."""
 
 
 class PriorWarning(BayeslmmWarning):
@@ -184,7 +184,7 @@ class SingularWarning(BayeslmmWarning):
 
 
 class ConvergenceWarning(BayeslmmWarning):
-    """An optimiser or a sampler whose answer is not to be trusted as it stands."""
+    """An optimiser or a sampler that has not converged."""
 
 
 def warn(text: str, category: type[BayeslmmWarning] = BayeslmmWarning) -> str:

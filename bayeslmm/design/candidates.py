@@ -55,7 +55,7 @@ def read_candidates(text: str, data: Any) -> Candidates:
     FormulaError
         Random terms: rows of one level depend on each other.
     ColumnError, DataError
-        A column that isn't there, or misses values.
+        A column that isn't there, or has missing values.
     """
     formula = parse(text, one_sided=isinstance(text, str) and text.lstrip().startswith("~"))
     if formula.random:
@@ -70,7 +70,7 @@ def read_candidates(text: str, data: Any) -> Candidates:
         gone = missing_in(column)
         if gone.any():
             raise DataError(
-                f"The candidates' column {name!r} misses values, "
+                f"The candidates' column {name!r} has missing values, "
                 f"the first in row {first_row(column.index, gone)}"
             )
     columns = normal_columns(raw, [])

@@ -58,7 +58,7 @@ class Categorical:
         """Its values for the rows of `columns`, shape (n, k)."""
         codes = codes_of(columns[self.column], self.levels)
         if (codes < 0).any():
-            hint = f"The effect of {self.column!r} is known for the learnt levels only"
+            hint = f"{self.column!r} has effects of the levels in the fitted data only"
             raise unseen(self.column, columns[self.column], codes, hint, self.levels)
         return self.coding.matrix[codes]
 

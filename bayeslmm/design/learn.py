@@ -62,7 +62,7 @@ def learn(
         Row-wise inputs (``weights``, ``known_sd``, ``trials``, ``offset``), each as a column's
         name or as numbers. The offset is added to the formula's own.
     missing : {"drop", "error"}
-        What to do with rows that miss a value in any column or extra used.
+        What to do with rows that have a missing value in any column or extra used.
     categories : {"none", "text", "all"}
         Whether the response is a number, may be text (then of categories), or is of categories
         whatever it holds.
@@ -99,7 +99,7 @@ def learn(
     """
     if missing not in ("drop", "error"):
         raise ModelError(
-            "missing= says what becomes of rows that miss a value",
+            "missing= is the treatment of rows with missing values",
             got=repr(missing),
             allowed="drop, error",
         )
@@ -208,9 +208,9 @@ def _incomplete_rows(
         return None, []
     any_gone = np.logical_or.reduce(list(gone.values()))
     counts = ", ".join(f"{name}: {mask.sum()}" for name, mask in gone.items())
-    text = f"{any_gone.sum()} of {len(raw)} rows miss a value ({counts})"
+    text = f"{any_gone.sum()} of {len(raw)} rows have missing values ({counts})"
     if any_gone.all():
-        raise DataError(f"No row has all its values; {text}")
+        raise DataError(f"No row is complete; {text}")
     if how == "error":
         first = first_row(raw.index, any_gone)
         raise DataError(f"{text}, the first is row {first}", hint="missing='drop' leaves them out")

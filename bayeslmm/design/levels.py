@@ -70,7 +70,7 @@ def unseen(
         mismatch = f"; it is {here}, and the learnt levels are {there}"
     return LevelError(
         f"The level {label(value)!r} of {name!r}{more}, in row {row}, "
-        f"was not in the data that the model learnt from{mismatch}",
+        f"was not in the data that the model was fitted to{mismatch}",
         hint=what,
     )
 

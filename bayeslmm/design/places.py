@@ -136,7 +136,7 @@ class LearntPlaces:
     def _unseen(self, columns: Columns, row: int) -> LevelError:
         return LevelError(
             f"The place {_label(self.columns, columns, row)} of {', '.join(self.columns)}, in row "
-            f"{columns.index[row]}, was not in the data that the model learnt from",
+            f"{columns.index[row]}, was not in the data that the model was fitted to",
             hint="Rows of weight zero give the model a place without data; its effects are "
             "then predicted from the others'",
         )

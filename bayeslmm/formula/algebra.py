@@ -67,12 +67,12 @@ def minus(left: TermSet, right: TermSet, source: Source, at: int) -> TermSet:
     """``left - right``: terms of `right` taken away from `left`."""
     if right.random or right.offsets:
         kind = "random term" if right.random else "offset"
-        raise source.error(at, f"A {kind} can't be taken away", hint="Leave it out")
+        raise source.error(at, f"A {kind} can't be removed", hint="Leave it out")
     for key, term in right.terms.items():
         if key not in left.terms:
             raise source.error(
                 at,
-                f"There is no term {show_term(term)} to take away",
+                f"There is no term {show_term(term)} to remove",
                 got=" + ".join(map(show_term, [*left.terms.values()][:20])) or "no terms before it",
             )
     source.spend(len(left.terms), at)
@@ -149,10 +149,10 @@ def _within_limit(terms: dict[Key, Term], source: Source, at: int) -> dict[Key, 
 def _require_plain(left: TermSet, right: TermSet, source: Source, at: int) -> None:
     for side in (left, right):
         if side.random:
-            raise source.error(at, "A random term is joined by + alone", hint="Write … + (x | g)")
+            raise source.error(at, "Random terms can only be added", hint="Write … + (x | g)")
         if side.offsets:
-            raise source.error(at, "An offset is joined by + alone", hint="Write … + offset(x)")
+            raise source.error(at, "Offsets can only be added", hint="Write … + offset(x)")
         if not side.plain:
             raise source.error(
-                at, "0 and 1 are joined by + and - alone", hint="A number inside I() is a number"
+                at, "0 and 1 can only be added or removed", hint="A number inside I() is a number"
             )

@@ -93,7 +93,7 @@ def _read_operand(reader: Reader, counter: list[int]) -> Node:
         if FUNCTIONS[call.function].whole_factor:
             raise reader.source.error(
                 token.at,
-                f"{call.function}() makes columns of its own",
+                f"{call.function}() makes several columns",
                 allowed="as a whole term, not inside another function or expression",
             )
         return call
@@ -152,12 +152,12 @@ def _refuse(reader: Reader, token: Token) -> None:
     """Raise for the operators of the other language: they mean something else here."""
     if token.is_op("^"):
         raise reader.source.error(
-            token.at, "'^' can't stand inside a function", hint="A power is written x**2"
+            token.at, "'^' is not available inside a function", hint="A power is written x**2"
         )
     if token.is_op(":"):
         raise reader.source.error(
             token.at,
-            "':' can't stand inside a function",
+            "':' is not available inside a function",
             hint="A product is written a * b, and an interaction outside: log(a):b",
         )
     if token.is_op("|", "||"):
@@ -174,7 +174,7 @@ def _refuse_text(reader: Reader, token: Token) -> None:
     if token.kind == "string":
         raise reader.source.error(
             token.at,
-            "Text in quotes can't stand here: only numbers can be compared",
+            "Text in quotes is not allowed here: only numbers can be compared",
             got=token.text,
             hint="A text column's levels get columns of their own without I(); for one level, "
             f"make the column in the table first: data['new'] = data['column'] == {token.text}",

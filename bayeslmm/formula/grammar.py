@@ -92,7 +92,7 @@ def _read_term(reader: Reader) -> TermSet:
         return algebra.of_term(read_column(reader))
     if token.is_op("|", "||"):
         raise reader.source.error(
-            token.at, "Nothing stands on the left of the bar", hint="Write (1 | g)"
+            token.at, "The left side of the bar is empty", hint="Write (1 | g)"
         )
     raise reader.unexpected("a term")
 
@@ -171,13 +171,15 @@ def _random(
     error = reader.source.error
     if lhs.random or lhs.offsets:
         kind = "random term" if lhs.random else "offset"
-        raise error(bar.at, f"A {kind} can't stand inside a random term")
+        raise error(bar.at, f"A {kind} is not allowed inside a random term")
     if lhs.intercept is False and not lhs.terms:
         raise error(
-            bar.at, "No coefficient stands on the left of the bar", hint="Write (1 | g) or (x | g)"
+            bar.at, "The left side of the bar has no coefficient", hint="Write (1 | g) or (x | g)"
         )
     if structure is not None and bar.text == "||" and structure.text != "diag":
-        raise error(bar.at, f"'||' and {structure.text}() say two things", hint="Write one bar")
+        raise error(
+            bar.at, f"'||' and {structure.text}() both give a structure", hint="Write one bar"
+        )
     name = structure.text if structure else {"|": "us", "||": "diag"}[bar.text]
     text = algebra.show_terms(lhs)
     options = tuple(replace(option, positional=False) for option in options)
@@ -243,7 +245,7 @@ def _read_group(reader: Reader) -> list[Factors]:
             else "Make the column in the table first, and name it here",
         )
     if token.is_op(")") or token.kind == "end":
-        raise error(token.at, "No grouping factor stands on the right of the bar")
+        raise error(token.at, "The right side of the bar has no grouping factor")
     if token.kind not in ("name", "quoted"):
         raise reader.unexpected("a grouping factor")
     return [(read_column(reader).name,)]

@@ -32,9 +32,9 @@ _WHY_NOT: dict[str, tuple[str, str]] = {
     '"': ("A quote is never closed, or holds a backslash", 'Write contr.treatment("level")'),
     "{": ("Python code can't be used in a formula", "Put the values in a column of the table"),
     "}": ("Python code can't be used in a formula", "Put the values in a column of the table"),
-    "%": ("Operators between percent signs aren't read", "For a %in% b write a:b"),
-    ".": ("'.' for all other columns isn't read", "Write the columns out"),
-    "$": ("'$' isn't read", "Write the column's name alone"),
+    "%": ("Operators between percent signs are not available", "For a %in% b write a:b"),
+    ".": ("'.' for all other columns is not available", "Write the columns out"),
+    "$": ("'$' is not available", "Write the column's name alone"),
     "@": ("Python code can't be used in a formula", "Put the values in a column of the table"),
 }
 

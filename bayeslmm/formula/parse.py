@@ -53,7 +53,7 @@ def _parse(text: str, one_sided: bool) -> Formula:
     if reader.token.kind == "end":
         raise reader.source.error(
             reader.token.at,
-            "Nothing stands on the right of '~'",
+            "The right side of '~' is empty",
             hint="For a mean alone write y ~ 1",
         )
     terms = _read_all_terms(reader)
@@ -103,7 +103,7 @@ def _read_all_terms(reader: Reader) -> TermSet:
     terms = read_terms(reader)
     if reader.token.is_op("|", "||"):
         raise reader.source.error(
-            reader.token.at, "A random term stands in parentheses", hint="Write (x | g)"
+            reader.token.at, "A random term needs parentheses", hint="Write (x | g)"
         )
     if reader.token.kind != "end":
         raise reader.unexpected()
@@ -137,7 +137,7 @@ def _read_response(reader: Reader, one_sided: bool) -> Node | None:
 def _read_left(reader: Reader) -> Node:
     start = reader.token
     if start.kind == "name" and start.text == "offset" and reader.following.is_op("("):
-        raise reader.source.error(start.at, "An offset stands on the right of '~'")
+        raise reader.source.error(start.at, "An offset belongs on the right side of '~'")
     return read_expression(reader)
 
 
@@ -152,8 +152,8 @@ def _no_tilde(reader: Reader) -> FormulaError:
 
 def _require_apart(reader: Reader, response: Node, terms: TermSet) -> None:
     """Refuse a response that is a factor on the right too: it would explain itself."""
-    said = f"The response {show(response)} stands on the right of '~' too"
-    hint = "Leave it out there: it would explain itself"
+    said = f"The response {show(response)} is on the right side of '~' too"
+    hint = "Remove it there: the response can't be its own predictor"
     y = _inside(response)
     for term in terms.terms.values():
         for node in term:

@@ -92,37 +92,37 @@ class Reader:
         token = self.token
         error = self.source.error
         if token.kind == "end":
-            return error(token.at, f"The formula ends where {wanted} was expected")
+            return error(token.at, f"The formula ends where {wanted} is expected")
         if token.is_op(")"):
             if wanted == "an operator or the end":
                 return error(token.at, "A parenthesis is closed that was never opened")
-            return error(token.at, f"A parenthesis is closed where {wanted} was expected")
+            return error(token.at, f"A parenthesis is closed where {wanted} is expected")
         if token.is_op("[", "]"):
             return error(
                 token.at,
-                "Subscripts and lists can't stand here",
+                "Subscripts and lists are not allowed here",
                 hint="Put the values in a column of the table",
             )
         if token.is_op("~") and self._depth:
-            return error(token.at, "'~' can't stand inside parentheses")
+            return error(token.at, "'~' is not allowed inside parentheses")
         if token.is_op("~"):
             return error(token.at, "There is a second '~'", allowed="one: response ~ terms")
         if token.is_op("=", "=="):
             return error(
-                token.at, f"{token.text!r} can't stand here", hint="Write ~ for 'is modelled by'"
+                token.at, f"{token.text!r} is not allowed here", hint="Write ~ for 'is modelled by'"
             )
         if token.is_op("<", "<=", ">", ">=", "!="):
-            return error(token.at, "Comparisons stand inside I()", hint="Write I(x > 3)")
+            return error(token.at, "Comparisons need I()", hint="Write I(x > 3)")
         if token.kind == "string":
             return error(
                 token.at,
-                "Text in quotes can't stand here",
+                "Text in quotes is not allowed here",
                 allowed="as a base level, C(x, contr.treatment('a'))",
                 hint="A column's name goes between backticks",
             )
         if token.kind in ("name", "quoted", "number") or token.is_op("("):
             return self._two_in_a_row(token)
-        return error(token.at, f"{token.text!r} stands where {wanted} was expected")
+        return error(token.at, f"{token.text!r} is found where {wanted} is expected")
 
     def _two_in_a_row(self, token: Token) -> FormulaError:
         before = self._tokens[self._at - 1] if self._at else token

@@ -54,7 +54,7 @@ def _positional_name(
 ) -> str:
     if any(not option.positional for option in before):
         raise reader.source.error(
-            reader.token.at, "A setting without a name stands after one with a name"
+            reader.token.at, "A setting without a name follows one with a name"
         )
     if len(before) >= len(known):
         raise reader.source.error(
@@ -145,9 +145,9 @@ def _wrong_kind(reader: Reader, start: Token, owner: str, name: str, kind: Kind)
         return reader.unexpected(f"{name} of {owner}()")
     hint = None
     if start.kind == "string":
-        hint = "Text in quotes stands only for a level, as in contr.treatment('a')"
+        hint = "Text in quotes is only allowed for a level, as in contr.treatment('a')"
     elif start.kind in ("name", "quoted"):
-        hint = "A setting is a constant: columns and expressions can't stand there"
+        hint = "A setting is a constant: columns and expressions are not allowed"
     return reader.source.error(
         start.at, f"{name} of {owner}() can't be read", allowed=KINDS[kind], hint=hint
     )

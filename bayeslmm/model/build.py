@@ -290,7 +290,9 @@ def _check_random(
     groups = {b.group: b for b in design.blocks}
     for group, kind in spec.random.items():
         if group not in groups:
-            raise ModelError(f"random= names no grouping factor {group!r}", allowed=list(groups))
+            raise ModelError(
+                f"random= has an unknown grouping factor {group!r}", allowed=list(groups)
+            )
         if kind != "normal" and group in kin:
             raise ModelError(
                 f"Effects of {group!r} are related, and only normal ones can be", got=kind

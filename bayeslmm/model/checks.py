@@ -232,8 +232,8 @@ def _said_inside(block: RandomBlock, coefs: str) -> Finding:
         )
         return Finding(text, LIKELIHOOD, (block.group,))
     text = (
-        f"The random {coefs} by {block.group!r} lies inside the fixed effects: REML can't "
-        "tell its variance (ML is bounded and puts it at zero). Leave it out of one of the "
+        f"The random {coefs} by {block.group!r} lies inside the fixed effects: its variance "
+        "is not identified by REML (ML estimates it as zero). Leave it out of one of the "
         "two parts."
     )
     return Finding(text, RESTRICTED, (block.group,))

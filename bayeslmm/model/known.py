@@ -41,7 +41,7 @@ class Known:
         return {g: r.levels for g, r in self.relationships.items() if r.levels is not None}
 
     def unlabelled(self, design: Design) -> list[str]:
-        """A sentence for each relationship that doesn't say its levels."""
+        """A sentence for each relationship without level labels."""
         out = []
         for block in design.blocks:
             found = self.relationships.get(block.group)
@@ -49,8 +49,9 @@ class Known:
                 more = ", …" if block.n_levels > 3 else ""
                 shown = ", ".join(map(str, block.levels[:3])) + more
                 out.append(
-                    f"The relationship of {block.group!r} doesn't say its levels: its rows are "
-                    f"taken for the factor's own in their order ({shown}). A DataFrame says them."
+                    f"The relationship of {block.group!r} has no level labels: its rows are "
+                    f"matched to the factor's levels in their order ({shown}). To label them, give "
+                    "a DataFrame, or bl.relationship(matrix, levels)."
                 )
         return out
 
@@ -68,13 +69,13 @@ class Known:
         for group, found in self.relationships.items():
             if group not in groups:
                 raise ModelError(
-                    f"relationship= names no grouping factor {group!r}", allowed=list(groups)
+                    f"relationship= has an unknown grouping factor {group!r}", allowed=list(groups)
                 )
             if found.precision.size != groups[group].n_levels:
                 raise DataError(
-                    f"The relationship of {group!r} is of {found.precision.size} levels, and the "
+                    f"The relationship of {group!r} has {found.precision.size} levels, and the "
                     f"factor has {groups[group].n_levels}",
-                    hint="Say its levels: bl.relationship(matrix, levels), or a DataFrame",
+                    hint="Give its levels: bl.relationship(matrix, levels), or a DataFrame",
                 )
         return {group: found.precision for group, found in self.relationships.items()}
 
@@ -111,7 +112,7 @@ def check_residual(spec: Specification, known: Known) -> None:
     if spec.link not in (None, "identity"):
         raise ModelError("residual= is for an identity link", got=spec.link)
     if "sigma" in spec.dpar:
-        raise ModelError("residual= and a predictor of sigma can't go together")
+        raise ModelError("residual= and a predictor of sigma can't be combined")
 
 
 def square(value: Any, data: Any = None) -> Floats:

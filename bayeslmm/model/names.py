@@ -224,7 +224,7 @@ def renamed(model: Model) -> list[str]:
         + (
             "files can't hold that name."
             if "/" in g.group or g.group == "."
-            else "its own name is taken."
+            else "the name is reserved."
         )
         for g in group_names(model)
         if g.label != g.group

@@ -98,7 +98,7 @@ def _labels(levels: Sequence[Any], size: int) -> NDArray[Any]:
     if len(out) != size:
         raise DataError("A relationship has one level a row", got=f"{len(out)} levels, {size} rows")
     if len(set(out.tolist())) < size:
-        raise DataError("A level stands twice in a relationship")
+        raise DataError("A relationship has a level twice")
     return out
 
 

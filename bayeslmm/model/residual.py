@@ -14,7 +14,7 @@ from bayeslmm.covariance import Correlation, Free, Parameter, Places
 from bayeslmm.design import Columns, Design, learn_group, learn_places
 from bayeslmm.design.groups import LearntGroup
 from bayeslmm.design.places import LearntPlaces
-from bayeslmm.errors import DataError, ModelError
+from bayeslmm.errors import DataError, ModelError, listed
 from bayeslmm.formula import ORDERED, POINTS, ResidualTerm, parse_residual
 from bayeslmm.model.strata import (
     VARIANCES,
@@ -141,9 +141,9 @@ class Residual:
         if self.strata is not None or self.functions:
             names = [f.kind for f in self.functions] + ([] if self.strata is None else ["strata"])
             raise ModelError(
-                "known_sd gives every row its standard deviation, and residual= one more",
+                "known_sd and residual= both give standard deviations",
                 got=", ".join(names),
-                hint="A correlation can stand beside it: ar1(time | g), cs(age | g, hom=True)",
+                hint="A correlation can be added: ar1(time | g), cs(age | g, hom=True)",
             )
 
     def require_inside(self, values: Floats) -> None:
@@ -155,7 +155,10 @@ class Residual:
             inside = bool(np.all(np.isfinite(c.pattern.root(own, c.places))))
         if not inside:
             names = ", ".join(p.name for p in self.parameters)
-            raise DataError(f"No residuals vary so ({names})", got=values.tolist())
+            verb = "gives" if len(self.parameters) == 1 else "give"
+            raise DataError(
+                f"{names} {verb} no valid residual covariance", got=listed(values.tolist())
+            )
 
     def natural(self, delta: Floats) -> tuple[Floats, Floats, Floats]:
         """Ratios of the strata's sds to the first's, (S, m), values of `parameters`, (S, d), and
@@ -227,7 +230,7 @@ def resolve_residual(text: str | None, known: Any, design: Design) -> Residual |
         )  # fmt: skip
     twice = [str(t) for i, t in enumerate(terms) if t in terms[:i]]
     if twice:
-        raise ModelError("A structure of the residuals stands there twice", got=twice[0])
+        raise ModelError("A residual structure is given twice", got=twice[0])
     columns = design.columns
     strata = [t for t in terms if t.structure == "diag"]
     pattern = _correlated(correlated[0], columns, design) if correlated else None

@@ -69,7 +69,7 @@ def check_inputs(family: Family, link: Link, given: Mapping[str, Any], dpar: obj
     """Refuse row-wise inputs that contradict each other or the family."""
     if "weights" in given and "known_sd" in given:
         raise ModelError(
-            "weights and known_sd can't go together",
+            "weights and known_sd can't be combined",
             hint="Put the weights into the known standard deviations: sd / sqrt(weight)",
         )
     if "known_sd" in given and family.name != "gaussian":
@@ -109,7 +109,7 @@ def check_rows(design: Design, family: Family) -> None:
     refused, allowed = family.refused(design.y, trials)
     if refused.any():
         raise DataError(
-            f"The response {design.formula.response!r} can't be {family.name}",
+            f"The response {design.formula.response!r} is not valid for family {family.name!r}",
             got=_where(design, refused, design.y),
             allowed=allowed,
         )

@@ -83,8 +83,8 @@ def strata_of(term: ResidualTerm, columns: Columns) -> Strata:
     levels, codes = columns[term.columns[0]].coded
     if len(levels) > 0.5 * len(codes):
         raise DataError(
-            f"{term.columns[0]!r} has {len(levels)} levels for {len(codes)} rows: a standard "
-            "deviation each can't be told",
+            f"{term.columns[0]!r} has {len(levels)} levels for {len(codes)} rows: one "
+            "standard deviation per level is not identified",
             hint="varpower(x) and varexp(x) take a covariate"
             if term.structure == "diag"
             else "car1, exp, gau and matern take continuous times and places",

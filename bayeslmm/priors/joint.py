@@ -59,7 +59,7 @@ class JointPrior(Prior):
         return np.asarray(normal + self.own_log_density(values))
 
     def log_density(self, x: Floats) -> Floats:
-        raise PriorError(f"Prior {self.name!r} is over all slopes: it has no density of one")
+        raise PriorError(f"Prior {self.name!r} is joint over all slopes: one slope has no density")
 
     def draw(self, rng: np.random.Generator, size: int) -> Floats:
-        raise PriorError(f"Prior {self.name!r} is over all slopes: use draw_slopes")
+        raise PriorError(f"Prior {self.name!r} is a joint prior of all slopes: use draw_slopes")

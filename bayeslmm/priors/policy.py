@@ -218,11 +218,11 @@ def _joint(
     """One prior for all slopes; the intercept has its own."""
     slopes = [coef for coef in slots.coefs if coef != "Intercept"]
     if not slopes:
-        raise PriorError(f"Prior {joint.name!r} is over slopes, and the model has none")
+        raise PriorError(f"Prior {joint.name!r} is a joint prior of slopes, and the model has none")
     single = [f"beta[{coef}]" for coef in slopes if f"beta[{coef}]" in given]
     if single:
         raise PriorError(
-            f"{single[0]!r} has a prior of its own beside {joint.name!r} over all slopes",
+            f"{single[0]!r} has a separate prior in addition to {joint.name!r} for all slopes",
             hint="Give one of them",
         )
     used.add("beta")
@@ -383,7 +383,9 @@ def _correlation(
             used.update(k for k in keys if k in given)
             if given[key].support != "correlation":
                 raise PriorError(
-                    f"Prior {key!r} is over correlations", got=str(given[key]), allowed="lkj(eta)"
+                    f"Prior {key!r} is of correlations",
+                    got=str(given[key]),
+                    allowed="lkj(eta)",
                 )
             return given[key]
     return LKJ(1.0)
@@ -423,7 +425,8 @@ def _on_variance(prior: Prior, key: str) -> Prior:
 def _supported(prior: Prior, key: str, lower: float, upper: float = np.inf) -> Prior:
     if isinstance(prior, JointPrior):
         raise PriorError(
-            f"Prior {prior.name!r} is over all slopes, and {key!r} isn't", allowed="beta"
+            f"Prior {prior.name!r} is a prior of all slopes, and {key!r} isn't one",
+            allowed="beta",
         )
     if isinstance(prior, VarianceShares):
         raise PriorError(
@@ -432,14 +435,14 @@ def _supported(prior: Prior, key: str, lower: float, upper: float = np.inf) -> P
         )
     if np.isfinite(upper) and not prior.within(lower, upper):
         raise PriorError(
-            f"Prior {key!r} is over numbers between {lower:g} and {upper:g}, and the support of "
-            f"{prior.name} is not within",
+            f"Prior {key!r} must have its support between {lower:g} and {upper:g}, and "
+            f"{prior.name} has not",
             got=str(prior),
             allowed="beta, uniform, flat",
         )
     if np.isfinite(lower) and not prior.allows(lower):
         raise PriorError(
-            f"Prior {key!r} is over a positive number, and the support of {prior.name} is not",
+            f"Prior {key!r} must have positive support, and {prior.name} has not",
             got=str(prior),
             allowed="half_normal, half_student_t, half_cauchy, exponential, gamma, inverse_gamma, "
             "lognormal, uniform, flat",
@@ -447,7 +450,7 @@ def _supported(prior: Prior, key: str, lower: float, upper: float = np.inf) -> P
         )
     if np.isneginf(lower) and prior.support in ("positive", "correlation"):
         raise PriorError(
-            f"Prior {key!r} is over a number of any sign; the support of {prior.name} is not",
+            f"Prior {key!r} is for a number of any sign, and {prior.name} has smaller support",
             got=str(prior),
             allowed="normal, student_t, cauchy, uniform, flat",
         )
@@ -480,7 +483,8 @@ def _refuse_unused(
         {"sigma", "sigma^2"} & given.keys()
     ):
         raise PriorError(
-            "There is no sigma to give a prior to: the residual sd is known, or there is none"
+            "This model has no parameter sigma: the residual standard deviation is known, or the "
+            "family has none"
         )
     for key in given:
         if key in used or key in general:

@@ -65,7 +65,7 @@ class VarianceShares(Prior):
                 self._refuse(name, "a positive number")
 
     def _refuse(self, name: str, allowed: str) -> None:
-        text = f"Parameter {name!r} of prior {self.name!r} can't be that"
+        text = f"Parameter {name!r} of prior {self.name!r} is not valid"
         raise PriorError(text, got=repr(getattr(self, name)), allowed=allowed)
 
     def over(self, components: Mapping[str, float], scale: float) -> VarianceShares:

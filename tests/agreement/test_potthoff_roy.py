@@ -83,7 +83,7 @@ def test_the_free_scalar_variance() -> None:
     [
         ("diagonal_free", "not all identified"),
         ("free_free", "not all identified"),
-        ("random_free", "can't tell its variance"),
+        ("random_free", "is not identified by REML"),
     ],
 )
 def test_free_lines_are_not_identified_under_reml(variant: str, words: str) -> None:

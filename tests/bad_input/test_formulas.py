@@ -38,7 +38,7 @@ CASES = [
     bad("f-string", FormulaError, "quotes")(lambda _: model("y ~ I(f'{x}')")),
     bad("formatted braces", FormulaError, "Python code")(lambda _: model("y ~ {x.sum()}")),
     bad("subscript", FormulaError, "Subscripts")(lambda _: model("y ~ x[0]")),
-    bad("walrus", FormulaError, "can't stand")(lambda _: model("y ~ I(x := 2)")),
+    bad("walrus", FormulaError, "is not available inside")(lambda _: model("y ~ I(x := 2)")),
     bad("second statement", FormulaError, "';'")(lambda _: model("y ~ x; import os")),
     bad("code as a response", FormulaError, "eval()")(lambda _: model("eval(y) ~ x")),
     bad("code as a grouping factor", FormulaError, "can't be a function")(

@@ -114,7 +114,7 @@ CASES = [
     bad("relationship of no factor", ModelError, "relationship=", "'gg'", "Allowed: g")(
         lambda _: model(relationship={"gg": np.eye(6)})
     ),
-    bad("relationship of another size", DataError, "5 levels", "Say its levels")(
+    bad("relationship of another size", DataError, "5 levels", "Give its levels")(
         lambda _: model(relationship={"g": np.eye(5)})
     ),
     bad("singular relationship", DataError, "not positive definite", "ridge")(

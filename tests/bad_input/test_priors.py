@@ -46,7 +46,7 @@ CASES = [
     bad("prior with an infinite scale", PriorError, "finite", "inf")(
         lambda _: model(priors={"beta": "normal(0, 1e999)"})
     ),
-    bad("uniform that falls", PriorError, "must rise")(
+    bad("uniform that falls", PriorError, "in rising order")(
         lambda _: model(priors={"beta": "uniform(2, 1)"})
     ),
     bad("half-t with a location", PriorError, "folded at zero", "5")(
@@ -98,7 +98,7 @@ CASES = [
     bad("sd prior without random effects", PriorError, "'sd'", "Available: Intercept_centred")(
         lambda _: model("y ~ x", priors={"sd": "half_normal(1)"})
     ),
-    bad("prior of a known sigma", PriorError, "no sigma", "known")(
+    bad("prior of a known sigma", PriorError, "no parameter sigma", "known")(
         lambda _: model(known_sd="s", priors={"sigma": "half_normal(1)"})
     ),
 ]

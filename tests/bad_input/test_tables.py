@@ -51,7 +51,7 @@ CASES = [
     bad("logarithm of a negative", DataError, "log(")(
         lambda _: model("log(y) ~ x", changed(y=table()["y"] - 10))
     ),
-    bad("all rows missing", DataError, "No row has all its values", "x: 24")(
+    bad("all rows missing", DataError, "No row is complete", "x: 24")(
         lambda _: model(data=changed(x=np.nan))
     ),
     bad("missing rows refused", DataError, "1 of 24", "missing='drop'")(

@@ -117,7 +117,7 @@ def test_missing_rows_are_dropped_counted_and_said() -> None:
     frame.loc[1, "x"] = np.nan
     frame.loc[[1, 4], "f"] = None
     weights = np.array([1.0, 2, 3, 4, 5, 6, 7, np.nan])
-    text = r"3 of 8 rows miss a value \(x: 1, f: 2, weights: 1\) and were dropped"
+    text = r"3 of 8 rows have missing values \(x: 1, f: 2, weights: 1\) and were dropped"
     with pytest.warns(DataWarning, match=text):
         design = learn(parse("y ~ x + f + (1 | g)"), frame, extras={"weights": weights})
     assert design.notes[0].startswith("3 of 8 rows")
@@ -140,8 +140,8 @@ def test_transforms_learn_from_the_rows_that_are_kept() -> None:
     ("column", "missing", "words"),
     [
         (np.where(FRAME["x"] > 2, FRAME["x"], np.nan), "error", "x: 1), the first is row 0"),
-        (np.full(8, np.nan), "drop", "No row has all its values"),
-        (np.full(8, None), "drop", "No row has all its values"),
+        (np.full(8, np.nan), "drop", "No row is complete"),
+        (np.full(8, None), "drop", "No row is complete"),
     ],
 )
 def test_missing_values_that_cannot_be_dropped(column: Any, missing: str, words: str) -> None:

@@ -181,7 +181,7 @@ def test_column_that_cannot_be_used(values: Any, words: str) -> None:
         ("y ~ x", {"y": [1, 2], "x": np.eye(2)}, DataError, "2 dimensions"),
         ("f ~ x", BASE, DataError, "The response 'f' has to be a number"),
         ("log(f) ~ x", BASE, DataError, "The response 'f' has to be a number"),
-        ("poly(y, 2) ~ x", BASE, FormulaError, "columns of its own"),
+        ("poly(y, 2) ~ x", BASE, FormulaError, "several columns"),
     ],
 )
 def test_table_that_cannot_be_used(

@@ -178,7 +178,7 @@ def test_random_lines_beside_lines_of_each_group_are_bounded() -> None:
     """With a covariance matrix of the effects; ML puts it at zero."""
     data = frame()
     assert not found(f"{FREE} + (t | g)", data)
-    with pytest.warns(IdentifiabilityWarning, match="ML is bounded and puts it at zero"):
+    with pytest.warns(IdentifiabilityWarning, match="ML estimates it as zero"):
         model = bl.Model(f"{FREE} + (t | g)", data)
     with pytest.warns(bl.errors.SingularWarning):
         fit = model.fit("ml")

@@ -78,9 +78,9 @@ def test_texts_are_read_and_stand_for_all_slopes(text: str) -> None:
 @pytest.mark.parametrize(
     ("priors", "words"),
     [
-        ({"beta": "horseshoe", "beta[age]": "normal(0, 1)"}, "of its own"),
-        ({"sigma": "r2d2"}, "over all slopes"),
-        ({"beta[age]": "horseshoe"}, "over all slopes"),
+        ({"beta": "horseshoe", "beta[age]": "normal(0, 1)"}, "separate prior"),
+        ({"sigma": "r2d2"}, "of all slopes"),
+        ({"beta[age]": "horseshoe"}, "of all slopes"),
         ({"beta": "r2d2(1.5)"}, "share"),
         ({"beta": "horseshoe(-1)"}, "positive"),
     ],

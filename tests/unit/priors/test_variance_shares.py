@@ -201,7 +201,7 @@ WRONG: list[tuple[dict[str, str], str]] = [
     ({"sd": "half_normal(1)", "sd_Subject": "variance_shares"}, "'sd_Subject' isn't"),
     ({"sd": "half_normal(1)", "sigma": "variance_shares"}, "'sigma' isn't"),
     ({"sd": "half_normal(1)", "beta": "variance_shares"}, "'beta' isn't"),
-    ({"cor": "variance_shares"}, "over correlations"),
+    ({"cor": "variance_shares"}, "of correlations"),
 ]
 
 
