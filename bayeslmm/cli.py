@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from time import perf_counter
-from typing import Any
+from typing import Any, cast
 
 import click
 import numpy as np
@@ -21,6 +21,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bayeslmm.api import Fit, Model
+from bayeslmm.api.choices import Method
 from bayeslmm.api.show import format_number
 from bayeslmm.compare import agreement, compare_fits, say_agreement
 from bayeslmm.engines import ENGINES
@@ -71,7 +72,7 @@ def _demo_fits(console: Console, model: Model, seed: int) -> dict[str, Fit]:
         if method == "conjugate":
             options = options | {"variances": fits["reml"], "seed": seed}
         with _timed(console, label):
-            fits[method] = model.fit(method, **options)
+            fits[method] = model.fit(cast(Method, method), **options)
     return fits
 
 
@@ -173,7 +174,7 @@ def fit(
         with _timed(console, "REML, for the variances"):
             options["variances"] = model.fit("reml")
     with _timed(console, f"{model.formula} by {method}"):
-        result = model.fit(method, **options)
+        result = model.fit(cast(Method, method), **options)
     console.print(str(result.summary()), highlight=False, markup=False)
     if out is not None:
         _write_fit(result, out)

@@ -10,6 +10,7 @@ import pandas as pd
 import xarray as xr
 
 from bayeslmm import fit as fitting
+from bayeslmm.api.choices import Effects, Kind, NewLevels
 from bayeslmm.api.door import Answering, places
 from bayeslmm.api.show import Summary, summarise
 from bayeslmm.diagnostics.leverage import leverage
@@ -276,9 +277,9 @@ class Fit(Answering):
         self,
         new: Any = None,
         *,
-        effects: str | list[str] = "all",
-        new_levels: str = "error",
-        kind: str = "mean",
+        effects: Effects | Sequence[str] = "all",
+        new_levels: NewLevels = "error",
+        kind: Kind = "mean",
         extras: Mapping[str, Any] | None = None,
         seed: int | None = None,
         level: float = LEVEL,

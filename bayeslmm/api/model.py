@@ -13,6 +13,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from bayeslmm import fit as fitting
+from bayeslmm.api.choices import Method, Missing
 from bayeslmm.api.door import Answering, places
 from bayeslmm.api.fit import Fit
 from bayeslmm.api.show import BAYESIAN, model_html, model_text
@@ -92,7 +93,7 @@ class Model(Answering):
         offset: str | ArrayLike | None = None,
         known_sd: str | ArrayLike | None = None,
         trials: str | ArrayLike | None = None,
-        missing: str = "drop",
+        missing: Missing = "drop",
     ) -> None:
         matrix = None if residual is None or isinstance(residual, str) else square(residual, data)
         known = Known(matrix, read_relationships(relationship))
@@ -141,7 +142,7 @@ class Model(Answering):
 
     def fit(
         self,
-        method: str = "auto",
+        method: Method = "auto",
         *,
         seed: int | None = None,
         draws: int = 1000,

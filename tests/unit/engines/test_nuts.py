@@ -52,8 +52,9 @@ def test_bad_chains_are_told_in_words_with_a_next_step():
     assert [str(w.message) for w in caught] == said
     steps, mixing, sizes, energy = said
     assert steps.startswith("10 of 800 draws diverged") and "or wish." in steps
-    assert "disagree" in mixing and "(sigma)" in mixing
-    assert "in the bulk (sigma)" in sizes and "worth 400" in sizes
+    assert mixing.startswith("R-hat is ") and "for sigma (aim: below 1.01)" in mixing
+    assert "bulk" in sizes and "for sigma" in sizes and "aim: 400 or more" in sizes
+    assert all("draws=800" in text for text in (mixing, sizes))
     assert "in chain 0 (E-BFMI 0." in energy
     assert scalars["divergences"] == 10
 
@@ -85,7 +86,7 @@ def test_steps_are_shorter_where_few_levels_tell_a_variance(gallery_model):
 def test_many_chains_need_a_hundred_each():
     rng = np.random.default_rng(3)
     posterior, stats = chains_of(rng.normal(size=(8, 75)))
-    with pytest.warns(ConvergenceWarning, match="should be worth 800"):
+    with pytest.warns(ConvergenceWarning, match="aim: 800 or more"):
         findings(posterior, stats, "…")
 
 
