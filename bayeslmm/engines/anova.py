@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from bayeslmm.engines.base import Engine, fatal_findings, few_threads
 from bayeslmm.engines.closed import estimate_at
 from bayeslmm.errors import IdentifiabilityError, SingularWarning, warn
+from bayeslmm.fit.covariances import sds_and_correlations
 from bayeslmm.fit.tables import residual_dof
 from bayeslmm.fit.tree import Components, FitValues, Interval, estimate_dataset, tree_of
 from bayeslmm.gaussian.equations import equations
@@ -30,6 +31,7 @@ from bayeslmm.gaussian.henderson import (
 from bayeslmm.gaussian.oneway import not_oneway, oneway_of, sigma_interval
 from bayeslmm.gaussian.variances import Variances, lambdas_from_covariances
 from bayeslmm.model import Model, not_gaussian
+from bayeslmm.model.names import group_names
 
 Floats = NDArray[np.float64]
 
@@ -77,7 +79,7 @@ class Anova(Engine):
         variances = _truncated(model, raw)
         about = system.moments.coordinates
         factor = system.at(lambdas_from_covariances(about, variances))
-        estimate = estimate_at(model, factor, variances, _said(variances, _sigma(table)))
+        estimate = estimate_at(model, factor, variances, _said(model, variances, _sigma(table)))
         order = ", ".join(table.sources[:-1]) or "none"
         notes = [f"Henderson's method 3, random terms fitted in the order: {order}."]
         below = raw[:-1] < 0
@@ -106,9 +108,13 @@ def _truncated(model: Model, raw: Floats) -> Variances:
     return Variances(tuple(out), np.sqrt(raw[-1:]))
 
 
-def _said(variances: Variances, sigma: Interval) -> Components:
+def _said(model: Model, variances: Variances, sigma: Interval) -> Components:
     """Standard deviations without intervals: there is no closed form."""
-    sds = [np.sqrt(np.diag(cov[0])) for cov in variances.covariances]
+    names = group_names(model)
+    sds = [
+        sds_and_correlations(cov[0], g)[0]
+        for cov, g in zip(variances.covariances, names, strict=True)
+    ]
     none = tuple(Interval(*[np.empty(0)] * 4) for _ in sds)
     bare = tuple(Interval(sd, *[np.full_like(sd, np.nan)] * 3) for sd in sds)
     return Components(bare, none, none, sigma)

@@ -101,12 +101,12 @@ def _same_names(model: Model, source: xr.Dataset) -> bool:
     return all(
         dim not in source.dims or list(source[dim].values) == list(g.coords().get(dim, []))
         for g in group_names(model)
-        for dim in (g.coef_dim, g.pair_dim)
+        for dim in (g.coef_dim, g.sd_dim, g.pair_dim)
     )
 
 
 def _covariance(g: GroupNames, values: Mapping[str, Any], prefix: str) -> Floats:
-    sd = _numbers(values[f"{prefix}{g.label}"], len(g.coefs), f"{prefix}{g.label}")
+    sd = _sds(g, values[f"{prefix}{g.label}"], f"{prefix}{g.label}")
     if np.any(sd < 0):
         raise DataError(
             f"Standard deviations can't be negative: {prefix}{g.label}", got=sd.tolist()
@@ -122,6 +122,16 @@ def _covariance(g: GroupNames, values: Mapping[str, Any], prefix: str) -> Floats
                 f"No covariance matrix has these correlations: cor_{g.label}", got=cor.tolist()
             )
     return sd[:, None] * correlation * sd
+
+
+def _sds(g: GroupNames, value: Any, name: str) -> Floats:
+    """The standard deviation of each coefficient, given by coefficient or once where shared."""
+    each = np.shape(value) == (len(g.coefs),)
+    sd = _numbers(value, len(g.coefs) if each else len(g.sds), name)
+    once = sd[g.sd_first] if each else sd
+    if each and not np.array_equal(once[g.sd_of], sd):
+        raise DataError(f"{name} is one number for {', '.join(g.sds)}", got=sd.tolist())
+    return once[g.sd_of]
 
 
 def _numbers(value: Any, length: int, name: str) -> Floats:

@@ -107,7 +107,7 @@ def _psi(density: Target, posterior: xr.Dataset, size: int) -> Floats:
     model = density.model
     covariances, names = [], group_names(model)
     for g in names:
-        sd = np.maximum(_flat(posterior, g.sd, size, len(g.coefs)), LEAST_SD)
+        sd = np.maximum(_flat(posterior, g.sd, size, len(g.sds)), LEAST_SD)
         cor = np.empty((size, 0))
         if g.pairs:
             cor = (1 - INSIDE) * _flat(posterior, g.cor, size, len(g.pairs))

@@ -144,7 +144,7 @@ def _parameters(model: Model, at: Variances, factor: FactorPoint) -> Floats:
 def _names(model: Model) -> list[str]:
     names = [f"beta[{model.design.coefs[c]}]" for c in model.aliasing.kept]
     for g in group_names(model):
-        names += [f"{g.sd}[{coef}]" for coef in g.coefs]
+        names += [f"{g.sd}[{name}]" for name in g.sds]
         names += [f"{g.cor}[{pair}]" for pair in g.pair_labels]
     return names if model.sigma_known else [*names, "sigma"]
 

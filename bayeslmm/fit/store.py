@@ -12,6 +12,7 @@ import xarray as xr
 
 from bayeslmm.errors import FileError
 from bayeslmm.files import write
+from bayeslmm.fit.store_before import current
 from bayeslmm.fit.store_data import data_dataset, read_data
 from bayeslmm.fit.store_inside import check_inside
 from bayeslmm.fit.store_known import KNOWN_GROUP, has_known, known_dataset, read_known
@@ -87,7 +88,7 @@ def _read(content: bytes) -> tuple[Model, FitValues]:
         groups = {f"/{n}": node.dataset for n, node in tree.children.items() if n not in OURS}
         values = FitValues(
             attributes["method"],
-            xr.DataTree.from_dict(groups),
+            current(model, xr.DataTree.from_dict(groups)),
             attributes["scalars"],
             tuple(attributes["notes"]),
         )

@@ -98,7 +98,7 @@ def _sizes(model: Model) -> dict[str, dict[str, int]]:
     for g in group_names(model):
         k = len(g.coefs)
         out[g.u] = {g.label: len(g.levels), g.coef_dim: k}
-        out[g.sd] = {g.coef_dim: k}
+        out[g.sd] = {g.sd_dim: len(g.sds)}
         if g.pairs:
             out[g.cor] = {g.pair_dim: len(g.pairs)}
         if g.pars:

@@ -139,8 +139,8 @@ def _group_rows(
 ) -> Iterator[tuple[object, ...]]:
     for g in group_names(model):
         coefs = [f"{label}{name}" for name in g.coefs]
-        for name, values in zip(coefs, parameter(tree, g.sd, draws, level), strict=True):
-            yield (g.shown, "sd", name, "", *values)
+        for name, values in zip(g.sds, parameter(tree, g.sd, draws, level), strict=True):
+            yield (g.shown, "sd", f"{label}{name}", "", *values)
         if g.pairs:
             free = {pair for t in model.terms if t.cor_key for pair in _pairs_of(t, g)}
             for pair, values in zip(

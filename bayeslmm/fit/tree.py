@@ -66,7 +66,7 @@ class Draws:
     columns : ndarray of intp, shape (p,)
         Which of the design's fixed columns beta has.
     beta : ndarray, shape (C, D, p)
-    u, sd : tuple of ndarray, shapes (C, D, J, k) and (C, D, k), by block
+    u, sd : tuple of ndarray, shapes (C, D, J, k) and (C, D, sds), by block
         u is empty where its draws weren't kept.
     cor : tuple of ndarray, shape (C, D, pairs), by block
     sigma : ndarray, shape (C, D) or (C, D, strata), or None where it is known
@@ -99,7 +99,7 @@ def posterior_dataset(model: Model, draws: Draws) -> xr.Dataset:
     for g, u, sd, cor, par in parts:
         if u is not None:
             effects[g.u] = ((*SAMPLE, g.label, g.coef_dim), u)
-        out[g.sd] = ((*SAMPLE, g.coef_dim), sd)
+        out[g.sd] = ((*SAMPLE, g.sd_dim), sd)
         if g.pairs:
             out[g.cor] = ((*SAMPLE, g.pair_dim), cor)
         if g.pars:
@@ -202,7 +202,7 @@ def estimate_dataset(model: Model, e: Estimate) -> xr.Dataset:
         out[f"{g.u}_cov"] = ((*level, other), e.u_cov[i])
         out[f"{g.u}_cov_given_beta"] = ((*level, other), e.u_cov_given_beta[i])
         out[f"{g.u}_beta_cov"] = ((*level, "coef"), e.u_beta_cov[i])
-        out |= _with_interval(g.sd, (g.coef_dim,), e.said.sd[i])
+        out |= _with_interval(g.sd, (g.sd_dim,), e.said.sd[i])
         if g.pairs:
             out |= _with_interval(g.cor, (g.pair_dim,), e.said.cor[i])
         if g.pars:

@@ -22,15 +22,13 @@ from bayeslmm.graph.priors import (
     FreeValues,
     correlation_cholesky,
     correlation_values,
-    scalar,
-    scalar_values,
     vector,
     vector_values,
 )
 from bayeslmm.graph.products import below_diagonal, by_vector, map_root
 from bayeslmm.model import Model, Term, effects_map, shared_variance
 from bayeslmm.model.names import GroupNames, group_names
-from bayeslmm.priors import CENTRED, Prior
+from bayeslmm.priors import CENTRED
 
 Floats = NDArray[np.float64]
 TINY = 1e-200  # a variance that rounding left nothing of
@@ -186,7 +184,8 @@ def _users_scales(g: GroupNames, root: Any) -> None:
     import pymc as pm
     import pytensor.tensor as pt
 
-    sds = pm.Deterministic(g.sd, pt.sqrt(pt.sum(root**2, axis=1)), dims=g.coef_dim)
+    sds = pt.sqrt(pt.sum(root**2, axis=1))
+    pm.Deterministic(g.sd, sds if g.sds == g.coefs else sds[g.sd_first], dims=g.sd_dim)
     if g.pairs:
         i, j = np.array(g.pairs).T
         products = pt.sum(root[i] * root[j], axis=1)
@@ -203,7 +202,7 @@ def covariance_values(
     model : Model
     index : int
     g : GroupNames
-    sd, cor, par : ndarray, shapes (..., k), (..., pairs), (..., numbers)
+    sd, cor, par : ndarray, shapes (..., sds), (..., pairs), (..., numbers)
         Draws under the names of a fit's tree.
     """
     terms = [t for t in model.terms if t.block == index]
@@ -234,9 +233,9 @@ def covariance_values(
 
 
 def own_scales(terms: list[Term], g: GroupNames, sd: Floats, cor: Floats) -> tuple[Floats, Floats]:
-    """Standard deviations and correlations, (..., k) and (..., pairs), of the effects that the
+    """Standard deviations and correlations, (..., sds) and (..., pairs), of the effects that the
     priors are on, from those of the user's."""
-    sd, cor = np.array(sd), np.array(cor)
+    sd, cor = np.array(sd)[..., g.sd_of], np.array(cor)
     for term in terms:
         if not term.at_centre:
             continue
@@ -250,50 +249,34 @@ def own_scales(terms: list[Term], g: GroupNames, sd: Floats, cor: Floats) -> tup
         sd[..., own] = np.sqrt(np.maximum(variance, TINY))
         ratio = matrix[..., i, j] / (sd[..., own][..., i] * sd[..., own][..., j])
         cor[..., pairs] = np.clip(ratio, -1.0, 1.0)
-    return sd, cor
+    return sd[..., g.sd_first], cor
 
 
 def _sd_values(model: Model, g: GroupNames, terms: list[Term], sd: Floats) -> FreeValues:
     """Of the free variables that `_sds` makes, but those that share out a total variance."""
     if shared_variance(model) is not None:
         return {}
-    priors, shared = _free_sds(model, terms)
-    if not shared:
-        return vector_values(_sd_name(g, terms), list(priors.values()), g.coef_dim, sd)
-    out: FreeValues = {}
-    for c, prior in priors.items():
-        out |= scalar_values(f"{_sd_name(g, terms)}_{c}", prior, sd[..., c])
-    return out
+    priors = [model.priors[key] for key in _sd_keys(g, terms)]
+    return vector_values(_sd_name(g, terms), priors, g.sd_dim, sd)
 
 
 def sds_by_key(
     model: Model, index: int, g: GroupNames, sd: Floats, cor: Floats
 ) -> dict[str, Floats]:
-    """The free standard deviations of a factor's terms, shape (...) each, from the user's."""
-    sd, _ = own_scales([t for t in model.terms if t.block == index], g, sd, cor)
-    return {
-        key: sd[..., t.columns[i]]
-        for t in model.terms
-        if t.block == index
-        for i, key in zip(t.structure.free_sds(len(t.columns)), t.sd_keys, strict=True)
-    }
+    """The standard deviations of a factor's terms, shape (...) each, from the user's."""
+    terms = [t for t in model.terms if t.block == index]
+    sd, _ = own_scales(terms, g, sd, cor)
+    return {key: sd[..., i] for i, key in enumerate(_sd_keys(g, terms))}
 
 
-def _free_sds(model: Model, terms: list[Term]) -> tuple[dict[int, Prior], dict[int, int]]:
-    """Priors by coefficient of those with a standard deviation of their own, and for the
-    others, whose they share."""
+def _sd_keys(g: GroupNames, terms: list[Term]) -> list[str]:
+    """Keys of the priors of a factor's standard deviations, in their order."""
     keys = {
         t.columns[i]: key
         for t in terms
         for i, key in zip(t.structure.free_sds(len(t.columns)), t.sd_keys, strict=True)
     }
-    shared = {
-        c: t.columns[0]
-        for t in terms
-        for c in t.columns
-        if len(t.structure.free_sds(len(t.columns))) < len(t.columns)
-    }
-    return {c: model.priors[keys[c]] for c in sorted(keys)}, shared
+    return [keys[c] for c in g.sd_first]
 
 
 def _sds(model: Model, g: GroupNames, terms: list[Term]) -> Any:
@@ -301,23 +284,9 @@ def _sds(model: Model, g: GroupNames, terms: list[Term]) -> Any:
     import pymc as pm
     import pytensor.tensor as pt
 
-    name, whole = _sd_name(g, terms), shared_sds(model)
+    name, whole, keys = _sd_name(g, terms), shared_sds(model), _sd_keys(g, terms)
     if whole:
-        return pm.Deterministic(name, pt.stack(_in_order(whole, terms)), dims=g.coef_dim)
-    priors, shared = _free_sds(model, terms)
-    if not shared:
-        return vector(name, list(priors.values()), g.coef_dim, positive=True)
-    free = {c: scalar(f"{name}_{c}", p, positive=True) for c, p in priors.items()}
-    stacked = pt.stack([free[shared.get(c, c)] for c in range(len(g.coefs))])
-    return pm.Deterministic(name, stacked, dims=g.coef_dim)
-
-
-def _in_order(sds: Mapping[str, Any], terms: list[Term]) -> list[Any]:
-    """One for each coefficient of the factor: its own, or the one that its term has for all."""
-    out: dict[int, Any] = {}
-    for term in terms:
-        free = term.structure.free_sds(len(term.columns))
-        own = dict(zip(free, term.sd_keys, strict=True))
-        for i, column in enumerate(term.columns):
-            out[column] = sds[own.get(i, term.sd_keys[0])]
-    return [out[column] for column in sorted(out)]
+        own = pm.Deterministic(name, pt.stack([whole[key] for key in keys]), dims=g.sd_dim)
+    else:
+        own = vector(name, [model.priors[key] for key in keys], g.sd_dim, positive=True)
+    return own if g.sds == g.coefs else own[g.sd_of]

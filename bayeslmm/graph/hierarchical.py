@@ -118,7 +118,7 @@ def _categories(model: Model, chosen: Mapping[str, Choice]) -> Any:
     here = pm.modelcontext(None)
     parts: list[tuple[str, tuple[str, ...]]] = [("beta", ("coef",))] if model.columns else []
     for g in group_names(model):
-        parts += [(g.u, (g.label, g.coef_dim)), (g.sd, (g.coef_dim,))]
+        parts += [(g.u, (g.label, g.coef_dim)), (g.sd, (g.sd_dim,))]
         parts += [(g.cor, (g.pair_dim,))] if g.pairs else []
     for name, dims in parts:
         stacked = pt.stack([here[f"{sub.prefix}{name}"] for sub in subs])

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayeslmm.model.effects import EFFECTS
+from bayeslmm.model.structures import sd_names
 from bayeslmm.model.types import Model
 
 RESIDUAL_PAR = "residual_par"
@@ -67,6 +68,8 @@ class GroupNames:
         Numbers of the coefficients' covariance patterns.
     par_dim : str
         Their dimension: ``par`` where no other variable has one.
+    sd_names : tuple of str
+        The name of each coefficient's standard deviation; coefficients may share one.
     """
 
     group: str
@@ -77,6 +80,29 @@ class GroupNames:
     prefix: str = ""
     pars: tuple[str, ...] = ()
     par_dim: str = "par"
+    sd_names: tuple[str, ...] = ()
+
+    @property
+    def sds(self) -> tuple[str, ...]:
+        """Names of the standard deviations, each once."""
+        return tuple(dict.fromkeys(self.sd_names))
+
+    @property
+    def sd_of(self) -> list[int]:
+        """Which of the standard deviations each coefficient has."""
+        place = {name: i for i, name in enumerate(self.sds)}
+        return [place[name] for name in self.sd_names]
+
+    @property
+    def sd_first(self) -> list[int]:
+        """The first coefficient of each standard deviation."""
+        return [self.sd_names.index(name) for name in self.sds]
+
+    @property
+    def sd_dim(self) -> str:
+        """The standard deviations' dimension: the coefficients', where each has its own."""
+        own = self.sds == self.coefs
+        return self.coef_dim if own else f"{self.prefix}{self.label}_sd_coef"
 
     @property
     def shown(self) -> str:
@@ -114,6 +140,7 @@ class GroupNames:
     def coords(self) -> dict[str, Any]:
         """Coordinates of the factor's dimensions."""
         out: dict[str, Any] = {self.label: self.levels, self.coef_dim: list(self.coefs)}
+        out[self.sd_dim] = list(self.sds)
         if self.pairs:
             out[self.pair_dim] = self.pair_labels
         if self.pars:
@@ -188,7 +215,14 @@ def group_names(model: Model) -> tuple[GroupNames, ...]:
         )
         out.append(
             GroupNames(
-                block.group, label, np.asarray(block.levels), block.coefs, pairs, model.prefix, pars
+                block.group,
+                label,
+                np.asarray(block.levels),
+                block.coefs,
+                pairs,
+                model.prefix,
+                pars,
+                sd_names=sd_names(block),
             )
         )
     return _with_par_dims(model, out)
@@ -205,6 +239,7 @@ def _with_par_dims(model: Model, names: list[GroupNames]) -> tuple[GroupNames, .
 def _claimed(label: str) -> set[str]:
     """The names of dimensions and variables that a factor of this label has."""
     dims = {label, f"{label}_coef", f"{label}_coef2", f"{label}_pair", f"{label}_par"}
+    dims.add(f"{label}_sd_coef")
     return dims | {f"{kind}_{label}" for kind in ("u", "sd", "cor")}
 
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from bayeslmm.design import Centred, Design, Part, RandomBlock
 from bayeslmm.model.scales import Extent, extent
-from bayeslmm.model.structures import structure_of
+from bayeslmm.model.structures import sd_names, structure_of
 from bayeslmm.model.types import centred_parts
 from bayeslmm.priors import TermSlot
 
@@ -40,7 +40,8 @@ def _slot(
 ) -> TermSlot:
     coefs = tuple(block.coefs[c] for c in part.columns)
     free = list(structure_of(part, coefs).free_sds(len(coefs)))
-    names, scale = tuple(coefs[i] for i in free), reach.scale[list(part.columns)]
+    sds, scale = sd_names(block), reach.scale[list(part.columns)]
+    names = tuple(sds[part.columns[i]] for i in free)
     correlated = part.structure == "us" and len(coefs) > 1
     if centred.is_identity:
         return TermSlot(names, scale[free], correlated, (False,) * len(free))

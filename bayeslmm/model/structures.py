@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from bayeslmm.covariance import PATTERNS, STRUCTURES, Correlation, Patterned, Places, Structure
-from bayeslmm.design import Part
+from bayeslmm.design import Part, RandomBlock
 from bayeslmm.errors import ModelError
 
 
@@ -37,6 +37,26 @@ def structure_of(part: Part, coefs: tuple[str, ...]) -> Structure:
     places = Places(labels, at)
     pattern.parameters(places)  # whatever is wrong with them is said here
     return Patterned(pattern, places, homogeneous)
+
+
+def sd_names(block: RandomBlock) -> tuple[str, ...]:
+    """The name of each coefficient's standard deviation, length k.
+
+    It is the coefficient's own, or one for all coefficients of a term: what stands before the
+    brackets of their names, ``visit`` for ``visit[1]``, ``visit[2]``; with the structure around it,
+    ``ar1(visit)``, where another coefficient of the factor has that name.
+    """
+    out = list(block.coefs)
+    for part in block.parts:
+        coefs = tuple(block.coefs[c] for c in part.columns)
+        if len(structure_of(part, coefs).free_sds(len(coefs))) == len(coefs):
+            continue
+        shared = "+".join(dict.fromkeys(c.partition("[")[0] for c in coefs))
+        if shared in {*out} - {*coefs}:
+            shared = f"{part.structure}({shared})"
+        for c in part.columns:
+            out[c] = shared
+    return tuple(out)
 
 
 def pattern_of(name: str, options: Mapping[str, Any]) -> Correlation:

@@ -15,7 +15,7 @@ from bayeslmm.design import Aliasing, Centred, Design, Part, RandomBlock, identi
 from bayeslmm.families import Family, Link
 from bayeslmm.model.residual import Residual
 from bayeslmm.model.strata import Strata
-from bayeslmm.model.structures import structure_of
+from bayeslmm.model.structures import sd_names, structure_of
 from bayeslmm.priors import CENTRED, RESIDUAL, Prior
 
 Floats = NDArray[np.float64]
@@ -72,6 +72,8 @@ class Term:
         themselves.
     at_centre : bool
         Whether its priors are on the coefficients at the centre.
+    sds : tuple of str
+        The name of each coefficient's standard deviation; one for all where they share it.
     """
 
     group: str
@@ -81,6 +83,7 @@ class Term:
     structure: Structure
     centred: Centred
     at_centre: bool
+    sds: tuple[str, ...]
 
     @property
     def n_parameters(self) -> int:
@@ -91,7 +94,7 @@ class Term:
         """Keys of the priors of the free standard deviations."""
         free = self.structure.free_sds(len(self.columns))
         moved = self.centred.moved if self.at_centre else (False,) * len(self.coefs)
-        keys = tuple(f"sd_{self.group}[{coef}]" for coef in self.coefs)
+        keys = tuple(f"sd_{self.group}[{name}]" for name in self.sds)
         return tuple(f"{keys[i]}{CENTRED}" if moved[i] else keys[i] for i in free)
 
     @property
@@ -194,7 +197,9 @@ class Model:
         coefs = tuple(block.coefs[c] for c in part.columns)
         structure = structure_of(part, coefs)
         at_centre = not centred.is_identity and f"cor_{block.group}{CENTRED}" in self.priors
-        return Term(block.group, index, part.columns, coefs, structure, centred, at_centre)
+        names = sd_names(block)
+        sds = tuple(names[c] for c in part.columns)
+        return Term(block.group, index, part.columns, coefs, structure, centred, at_centre, sds)
 
     @property
     def random(self) -> Mapping[str, str]:

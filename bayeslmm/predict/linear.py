@@ -103,7 +103,7 @@ def _group_covariance(
 ) -> Floats:
     """Covariance of a level's effects at every draw; the given one where it doesn't vary."""
     source = drawn if g.sd in drawn else tree["estimate"].dataset
-    sd = np.broadcast_to(source[g.sd].values, (*shape, len(g.coefs)))
+    sd = np.broadcast_to(source[g.sd].values, (*shape, len(g.sds)))
     if not g.pairs:
         return covariance_of(sd, np.empty((*shape, 0)), g)
     source = drawn if g.cor in drawn else tree["estimate"].dataset

@@ -93,7 +93,7 @@ def _of_group(model: Model, g: GroupNames, lead: dict[str, Any]) -> dict[str, Pa
     by_coef = lead | {g.coef_dim: list(g.coefs)}
     out = {
         g.u: Parameter(lead | {g.label: g.levels, g.coef_dim: list(g.coefs)}, optional=True),
-        g.sd: Parameter(by_coef, 0.0),
+        g.sd: Parameter(lead | {g.sd_dim: list(g.sds)}, 0.0),
     }
     if g.pairs:
         derived = bool(g.pars)  # where they follow from patterns' numbers

@@ -171,7 +171,7 @@ def _effects_scale(
                 sd[:, own] = np.sqrt(np.sum(root**2, axis=2))
                 root = root / sd[:, own, None]
             correlation[:, np.array(own)[:, None], np.array(own)] = root @ root.swapaxes(1, 2)
-    out: Values = {g.sd: sd}
+    out: Values = {g.sd: sd[:, g.sd_first]}
     if g.pairs:
         i, j = np.array(g.pairs).T
         out[g.cor] = correlation[:, i, j]

@@ -62,7 +62,7 @@ def effects_part(s: Setting, values: Values) -> tuple[float, list[np.ndarray]]:
     """Log priors of the effects' variance parameters, and the covariance of every block."""
     model, total, out = s.model, 0.0, []
     for index, g in enumerate(group_names(model)):
-        sd = np.atleast_1d(values[g.sd])
+        sd = np.atleast_1d(values[g.sd])[g.sd_of]
         numbers = values.get(g.par, np.empty(0))
         R = correlations(len(sd), g.pairs, values[g.cor]) if g.pairs else np.eye(len(sd))
         cov = R * np.outer(sd, sd)
