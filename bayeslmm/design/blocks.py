@@ -16,7 +16,7 @@ from bayeslmm.design.coding import LearntTerms
 from bayeslmm.design.groups import Codes, LearntGroup, group_of_levels, learn_group
 from bayeslmm.design.normal import Columns
 from bayeslmm.design.places import LearntPlaces, learn_places, placed_columns
-from bayeslmm.design.types import Floats, Part, RandomBlock
+from bayeslmm.design.types import Floats, Further, Part, RandomBlock
 from bayeslmm.errors import FormulaError
 from bayeslmm.formula import ORDERED, POINTS, RandomTerm
 
@@ -33,10 +33,14 @@ class LearntBlock:
     terms: tuple[Learnt, ...]
     parts: tuple[Part, ...]
 
-    def block(self, codes: Codes, values: Values) -> RandomBlock:
-        """The block for rows of these levels."""
+    def block(self, codes: Codes, values: Values, new_places: Columns | None = None) -> RandomBlock:
+        """The block for rows of these levels; `new_places`: the rows, where places may be new."""
         names = tuple(name for term in self.terms for name in term.names)
         memory.random_block(self.name, len(codes), len(self.group.levels), len(names))
+        further = []
+        if new_places is not None:
+            placed = [(i, t) for i, t in enumerate(self.terms) if isinstance(t, LearntPlaces)]
+            further = [Further(i, *found) for i, t in placed if (found := t.further(new_places))]
         made = [values(term) for term in self.terms]
         return RandomBlock(
             group=self.name,
@@ -45,6 +49,7 @@ class LearntBlock:
             values=made[0] if len(made) == 1 else np.hstack(made),
             coefs=names,
             parts=self.parts,
+            further=tuple(further),
         )
 
 

@@ -177,6 +177,7 @@ class Design:
         data: object,
         *,
         new_levels: NewLevels = "error",
+        new_places: NewLevels = "error",
         groups: Collection[str] | None = None,
         extras: Extras | None = None,
     ) -> Rows:
@@ -189,6 +190,9 @@ class Design:
         new_levels : {"error", "code"}
             What to do with a level of a grouping factor that wasn't learnt: refuse it, or give
             it the code -1.
+        new_places : {"error", "code"}
+            The same for places of covariance patterns: refuse them, or put them into
+            `RandomBlock.further`.
         groups : collection of str, optional
             Grouping factors to make blocks for; all by default. The columns of the others
             needn't be there.
@@ -221,14 +225,19 @@ class Design:
         inputs = _numbers_of(read_extras(given, raw))
         states = dict(self.schema.states)
 
+        further = columns if new_places == "code" else None
+
         @cache
         def values(terms: Learnt) -> Floats:
+            if isinstance(terms, LearntPlaces):
+                return terms.values(columns, states, new_places=further is not None)
             return terms.values(columns, states)
 
         return Rows(
             X=values(self.schema.fixed),
             blocks=tuple(
-                b.block(b.group.codes(columns, new_levels=new_levels), values) for b in learnt
+                b.block(b.group.codes(columns, new_levels=new_levels), values, further)
+                for b in learnt
             ),
             offset=offset_of(self.formula, columns, states, inputs.pop("offset", None)),
             extras=inputs,

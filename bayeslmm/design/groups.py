@@ -15,6 +15,7 @@ from bayeslmm.design.normal import Columns, distinct
 from bayeslmm.errors import DataError, LevelError
 
 Codes = NDArray[np.intp]
+ALL = "all"  # the level of a term without a grouping factor
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -48,6 +49,8 @@ class LearntGroup:
             For a new level, where `new_levels` is ``"error"``; for one that is a number where
             the learnt levels are text, or the other way round, unless it is written the same.
         """
+        if not self.factors:
+            return np.zeros(len(columns), dtype=np.intp)
         single = [
             codes_of(columns[name], known)
             for name, known in zip(self.factors, self.of_factor, strict=True)
@@ -91,6 +94,9 @@ def learn_group(factors: Sequence[str], columns: Columns) -> tuple[LearntGroup, 
     DataError
         If two levels would have one label.
     """
+    if not factors:  # one realisation for all rows
+        one = LearntGroup((), (), (), np.array([ALL], dtype=object))
+        return one, np.zeros(len(columns), dtype=np.intp)
     coded = [columns[name].coded for name in factors]
     levels, total = coded[0]
     if levels.dtype == bool:

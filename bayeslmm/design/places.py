@@ -120,11 +120,28 @@ class LearntPlaces:
             )
         return codes, np.rint(steps)
 
-    def values(self, columns: Columns, states: States) -> Floats:
-        """Zeros and ones for the rows of `columns`, shape (n, k)."""
+    def values(self, columns: Columns, states: States, *, new_places: bool = False) -> Floats:
+        """Zeros and ones for the rows of `columns`, shape (n, k); zeros alone at a new place,
+        where there may be some.
+
+        Raises
+        ------
+        LevelError
+            For a place that wasn't learnt, unless `new_places`.
+        """
         out = np.zeros((len(columns), len(self.points)))
-        out[np.arange(len(out)), self.codes(columns)] = 1.0
+        codes = self.found(columns)[0] if new_places else self.codes(columns)
+        rows = np.flatnonzero(codes >= 0)
+        out[rows, codes[rows]] = 1.0
         return out
+
+    def further(self, columns: Columns) -> tuple[np.ndarray, Floats, tuple[str, ...]] | None:
+        """The rows at places that weren't learnt, where these are, and their labels; None where
+        there are none."""
+        codes, at = self.found(columns)
+        rows = np.flatnonzero(codes < 0)
+        labels = tuple(_label(self.columns, columns, int(row)) for row in rows)
+        return (rows, at[rows], labels) if len(rows) else None
 
     def _numbers(self, columns: Columns) -> Floats:
         return np.column_stack([axis.numbers(columns[axis.name]) for axis in self.axes])
@@ -190,10 +207,11 @@ def placed_columns(term: RandomTerm) -> tuple[str, ...]:
     plain = [tree[0] for tree in trees if len(tree) == 1 and isinstance(tree[0], Column)]
     if intercept or len(plain) < len(trees) or not plain:
         what = "x + y" if term.structure in ("exp", "gau", "matern") else "time"
+        bar = f" | {term.group}" if term.factors else ""
         raise FormulaError(
             f"{term.structure}() takes columns that say when or where, and no intercept",
             got=str(term),
-            hint=f"Write {term.structure}(0 + {what} | {term.group})",
+            hint=f"Write {term.structure}(0 + {what}{bar})",
         )
     return tuple(node.name for node in plain)
 

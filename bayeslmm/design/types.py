@@ -32,6 +32,26 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Further:
+    """Rows at places of a random term that were not in the data.
+
+    Attributes
+    ----------
+    part : int
+        Which of the block's parts.
+    rows : ndarray of intp, shape (m,)
+    at : ndarray, shape (m, d)
+        Where they are, in the units of the part's own places.
+    labels : tuple of str, length m
+    """
+
+    part: int
+    rows: NDArray[np.intp]
+    at: Floats
+    labels: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class RandomBlock:
     """Everything that varies by one grouping factor: `Z_g`, kept as codes and values.
 
@@ -51,6 +71,8 @@ class RandomBlock:
         Their names, ``("Intercept", "Days")``.
     parts : tuple of Part
         One for each random term on this factor; their columns partition ``range(k)``.
+    further : tuple of Further
+        New rows at places that were not in the data: their `values` are zero there.
     """
 
     group: str
@@ -59,6 +81,7 @@ class RandomBlock:
     values: Floats
     coefs: tuple[str, ...]
     parts: tuple[Part, ...]
+    further: tuple[Further, ...] = ()
 
     @property
     def n_levels(self) -> int:

@@ -8,7 +8,7 @@ from bayeslmm.errors import FormulaError, shorter
 from bayeslmm.formula import algebra
 from bayeslmm.formula.algebra import TermSet
 from bayeslmm.formula.expressions import read_call, read_column, read_expression
-from bayeslmm.formula.functions import FUNCTIONS, STRUCTURES
+from bayeslmm.formula.functions import FUNCTIONS, ORDERED, POINTS, STRUCTURES
 from bayeslmm.formula.lexer import Token
 from bayeslmm.formula.reader import Reader
 from bayeslmm.formula.settings import read_options
@@ -113,7 +113,7 @@ def _read_function(reader: Reader) -> TermSet:
     name = reader.token
     if name.text == "offset":
         return _read_offset(reader)
-    if name.text in STRUCTURES and not (name.text in FUNCTIONS and not reader.bar_inside()):
+    if name.text in STRUCTURES and not (name.text in FUNCTIONS and not reader.covariance_inside()):
         reader.take()
         return _read_parenthesis(reader, structure=name)
     if name.text not in FUNCTIONS:
@@ -137,6 +137,10 @@ def _read_parenthesis(reader: Reader, structure: Token | None = None) -> TermSet
     with reader.deeper(opening.at):
         inside = read_terms(reader)
         bar = reader.take_op("|", "||")
+        if structure is not None and structure.text in ORDERED + POINTS:
+            whole = reader.token.kind == "number" and reader.token.text == "1"
+            if bar is None or (bar.text == "|" and whole):
+                return _read_realisation(reader, inside, bar, structure, opening)
         if bar is None:
             reader.close(opening)
             if structure is not None:
@@ -158,6 +162,26 @@ def _read_parenthesis(reader: Reader, structure: Token | None = None) -> TermSet
             options = read_options(reader, structure.text, STRUCTURES[structure.text])
         reader.close(opening)
     return _random(reader, inside, bar, groups, structure, options)
+
+
+def _read_realisation(
+    reader: Reader, inside: TermSet, bar: Token | None, structure: Token, opening: Token
+) -> TermSet:
+    """Read the rest of ``gau(row + col)`` or ``gau(row + col | 1)``: one realisation for all."""
+    if bar is not None:
+        reader.take()
+    options = read_options(reader, structure.text, STRUCTURES[structure.text])
+    reader.close(opening)
+    if inside.intercept or inside.random or inside.offsets or not inside.terms:
+        raise reader.source.error(
+            structure.at,
+            f"{structure.text}() takes columns with the times or places",
+            hint=f"Write {structure.text}(time), or {structure.text}(time | g) with a realisation "
+            "for each level of g",
+        )
+    options = tuple(replace(option, positional=False) for option in options)
+    text = algebra.show_terms(replace(inside, intercept=False))
+    return TermSet(random=(RandomTerm(text, (), structure.text, options),))
 
 
 def _random(

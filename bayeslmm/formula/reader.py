@@ -55,14 +55,17 @@ class Reader:
         """Whether `op` stands anywhere in the text."""
         return any(token.is_op(op) for token in self._tokens)
 
-    def bar_inside(self) -> bool:
-        """Whether a bar stands in the parentheses that open after the next token."""
-        depth = 0
-        for token in self._tokens[self._at + 1 :]:
+    def covariance_inside(self) -> bool:
+        """Whether a covariance stands in the parentheses that open after the next token, not the
+        argument of a function of its name: with a bar, a setting, or ``0 +`` at its start."""
+        depth, inside = 0, self._tokens[self._at + 1 :]
+        if len(inside) > 2 and inside[1].text == "0" and inside[2].is_op("+"):
+            return True
+        for token in inside:
             depth += token.is_op("(") - token.is_op(")")
             if depth <= 0:
                 return False
-            if depth == 1 and token.is_op("|", "||"):
+            if depth == 1 and token.is_op("|", "||", "="):
                 return True
         return False
 

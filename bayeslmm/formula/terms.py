@@ -18,7 +18,7 @@ class RandomTerm:
         intercept always said: ``"1"``, ``"1 + Days"``, ``"0 + Machine"``.
     factors : tuple of str
         The columns whose combination is the grouping factor: ``("batch", "cask")`` for
-        ``batch:cask``.
+        ``batch:cask``; empty where all rows share one realisation, ``gau(row + col)``.
     structure : str
         Name of the covariance structure of the coefficients: ``"us"`` for ``|``, ``"diag"``
         for ``||``.
@@ -33,10 +33,15 @@ class RandomTerm:
 
     @property
     def group(self) -> str:
-        """The grouping factor's name: ``batch:cask``."""
+        """The grouping factor's name: ``batch:cask``; without one, ``gau(row + col)``."""
+        if not self.factors:
+            return f"{self.structure}({self.lhs.removeprefix('0 + ')})"
         return ":".join(self.factors)
 
     def __str__(self) -> str:
+        if not self.factors:
+            said = "".join(f", {show_option(option)}" for option in self.options)
+            return f"{self.structure}({self.lhs}{said})"
         bar = "||" if self.structure == "diag" else "|"
         said = "".join(f", {show_option(option)}" for option in self.options)
         inside = f"({self.lhs} {bar} {':'.join(map(quoted, self.factors))}{said})"

@@ -14,6 +14,7 @@ from bayeslmm.fit.predictors import Part
 from bayeslmm.fit.tree import SAMPLE
 from bayeslmm.model.effects import EFFECTS
 from bayeslmm.model.names import GroupNames, effect_parameters, group_names
+from bayeslmm.predict.kriging import Beyond, beyond, draws_beyond, numbers_of
 from bayeslmm.predict.random import ranef_draws
 from bayeslmm.predict.simulate import lower_roots
 
@@ -62,7 +63,26 @@ def linear_draws(
         if new_levels == "draw" and not seen.all():
             fresh = _fresh(part, tree, g, block.codes[~seen], rng)
             total[..., ~seen] += np.einsum("cdnk,nk->cdn", fresh, block.values[~seen])
+        if block.further:
+            at = numbers_of(g, part.draws, _given(tree))
+            for one in beyond(model, index, g, block, *at):
+                own = u[:, :, np.searchsorted(wanted[index], one.level)][..., one.columns]
+                total[..., one.rows] += _at_new(one, own, new_levels, rng)
     return np.asarray(total)
+
+
+def _at_new(one: Beyond, u: Floats, new_levels: str, rng: np.random.Generator) -> Floats:
+    """Draws of a level's effects at its new places, shape (C, D, rows), given its kept ones, u."""
+    shape = u.shape[:2]
+    if one.level >= 0:
+        return draws_beyond(one, u.reshape(-1, u.shape[-1]), rng).reshape(*shape, -1)
+    z = rng.standard_normal((*shape, len(one.rows)))
+    spread = np.broadcast_to(one.sd, (shape[0] * shape[1],)).reshape(*shape, 1)
+    return z * spread if new_levels == "draw" else np.zeros_like(z)
+
+
+def _given(tree: xr.DataTree) -> xr.Dataset:
+    return tree["estimate"].dataset if "estimate" in tree else xr.Dataset()
 
 
 def _kept(part: Part, wanted: dict[int, NDArray[np.intp]]) -> dict[int, Floats]:

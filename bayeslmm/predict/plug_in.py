@@ -19,6 +19,7 @@ from bayeslmm.gaussian.posterior import linear_variance
 from bayeslmm.gaussian.variances import Variances, lambdas_from_covariances
 from bayeslmm.model import Model
 from bayeslmm.model.names import group_names
+from bayeslmm.predict.kriging import at_estimates
 from bayeslmm.predict.residuals import Conditional, conditionals, new_residuals
 
 Floats = NDArray[np.float64]
@@ -48,12 +49,13 @@ def plug_in(
         Residual standard deviations over sigma, for new observations.
     """
     at = variances_of(model, e)
+    blocks, left = _at_places(model, e, blocks, new_levels)
     X = rows.X[:, _columns(model, e)]
     estimate = X @ e["beta"].values + rows.offset
     for g, block in zip(group_names(model), blocks, strict=True):
         if block is not None:
             estimate = estimate + _known_effects(e[g.u].values, block)
-    variance = _variance(model, at, e, X, blocks, blocks, new_levels)
+    variance = left + _variance(model, at, e, X, blocks, blocks, new_levels)
     if residual is not None:
         variance = variance + at.sigma[0] ** 2 * residual**2
     return _bounds(estimate, variance, e)
@@ -102,6 +104,7 @@ def plug_in_response(
     if any(b is None for b in blocks):
         return plug_in(model, e, rows, blocks, new_levels, scale)
     plain = plug_in(model, e, rows, blocks, new_levels, None)[:, 0]
+    blocks, of_places = _at_places(model, e, blocks, new_levels)
     X = rows.X[:, _columns(model, e)].copy()
     own = [replace(b, values=b.values.copy(), codes=b.codes.copy()) for b in blocks if b]
     left = np.ones(len(X))
@@ -115,8 +118,24 @@ def plug_in_response(
         X[told.new] -= weights @ model.design.X[told.observed][:, _columns(model, e)]
         left[told.new] = told.left[0]
         _take_from_effects(model, own, told)
-    variance = _variance(model, at, e, X, own, blocks, new_levels)
+    variance = of_places + _variance(model, at, e, X, own, blocks, new_levels)
     return _bounds(plain, variance + at.sigma[0] ** 2 * scale**2 * left, e)
+
+
+def _at_places(
+    model: Model, e: xr.Dataset, blocks: Blocks, new_levels: str
+) -> tuple[Blocks, Floats]:
+    """The blocks with new places by the learnt ones, and the variance that these leave, (n,)."""
+    out: list[RandomBlock | None] = []
+    left: Floats = np.zeros(())
+    for index, (g, block) in enumerate(zip(group_names(model), blocks, strict=True)):
+        if block is None or not block.further:
+            out.append(block)
+            continue
+        made, rest = at_estimates(model, index, g, block, e, new_levels)
+        out.append(made)
+        left = left + rest
+    return out, left
 
 
 def _take_from_effects(model: Model, own: list[RandomBlock], told: Conditional) -> None:

@@ -49,6 +49,7 @@ def rows_of(
         return model.design.apply(
             new,
             new_levels="error" if new_levels == "error" else "code",
+            new_places="code",
             groups=groups,
             extras=given,
         )
