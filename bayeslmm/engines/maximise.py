@@ -11,10 +11,12 @@ from bayeslmm.engines.base import fatal_findings
 from bayeslmm.engines.closed import estimate_at, nothing_left
 from bayeslmm.engines.information import intervals
 from bayeslmm.engines.limits import at_limits, ceilings, no_residual
+from bayeslmm.engines.unbounded_intervals import uninformative
 from bayeslmm.errors import (
     ConvergenceWarning,
     FitError,
     IdentifiabilityError,
+    IdentifiabilityWarning,
     SingularWarning,
     warn,
 )
@@ -82,6 +84,7 @@ def maximise(model: Model, *, reml: bool) -> FitValues:
         notes.append(warn(no_residual(model, ceiling, float(sigma[0])), SingularWarning))
     places = (*(limit.place for limit in limits), *ceiling)
     said = intervals(problem, found, factor, variances, singular, places, no_residual=bool(ceiling))
+    notes += [warn(text, IdentifiabilityWarning) for text in uninformative(model, said)]
     estimate = estimate_at(model, factor, variances, said)
     exact = residual_dof(model) if reml else {}
     return FitValues(

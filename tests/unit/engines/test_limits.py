@@ -109,3 +109,30 @@ def test_general_names_of_priors() -> None:
     assert one.priors["residual_par[rho]"] == "uniform(0, 1)"
     two = bl.Model("y ~ t + cs(0 + o | g)", DATA, priors={"g_par": "uniform(0, 0.9)"})
     assert two.priors["g_par[rho]"] == "uniform(0, 0.9)"
+
+
+def test_an_interval_without_information_is_named() -> None:
+    """A standard deviation that is hardly off zero: the row stays, and a sentence names it."""
+    rng = np.random.default_rng(9)
+    n = 60
+    g, t = np.arange(n) % 10, np.arange(n) // 10
+    y = rng.normal(size=n)
+    found = {}
+    for share in (0.0, 1.0):
+        level = np.linspace(-1, 1, 10)[g] * share
+        within = pd.Series(y).groupby(g).transform("mean").to_numpy()
+        # means whose spread is a little over what the residuals give
+        spread = float(np.std(y - within, ddof=10)) / np.sqrt(6)
+        scale = 1.004 * spread / float(np.std(np.linspace(-1, 1, 10), ddof=1))
+        frame = pd.DataFrame({"y": y - within + scale * np.linspace(-1, 1, 10)[g] + level})
+        frame["g"], frame["t"] = g, t
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            fit = bl.Model("y ~ 1 + (1 | g)", frame).fit("reml")
+        row = fit.varcorr().iloc[0]
+        assert row["lower"] < row["estimate"] < row["upper"]
+        found[share] = row["upper"] / row["lower"]
+        said = [str(w.message) for w in caught if "do not bound sd_g[Intercept]" in str(w.message)]
+        assert bool(said) == (found[share] > 1e4)
+        assert [note in fit.notes for note in said] == [True] * len(said)
+    assert found[0.0] > 1e4 > found[1.0]
