@@ -117,7 +117,7 @@ class Generators:
     def _whole(self, text: str, node: Node, column: int | None) -> Polynomial:
         if text not in self._place:
             values = self._evaluate(node)
-            values = values if column is None else values[:, column]
+            values = values if column is None or values.ndim == 1 else values[:, column]
             mean = float(np.mean(values))
             self._place[text] = len(self.all)
             self.all.append(Generator(text, values, mean, _spread(values)))

@@ -67,3 +67,10 @@ def test_a_column_named_by_a_dot_is_one() -> None:
         fit = bl.Model(f"y ~ `{name}` + (1 | `{name}!`)", data).fit("reml")
         right = bl.Model("y ~ x + (1 | g)", table()).fit("reml")
         assert fit.loglik == pytest.approx(right.loglik, abs=1e-9)
+
+
+def test_a_polynomial_of_degree_one_is_a_line() -> None:
+    line = bl.Model("y ~ x + (1 | g)", table()).fit("reml")
+    for term in ("poly(x)", "poly(x, 1)", "poly(x, 1, raw=True)"):
+        fit = bl.Model(f"y ~ {term} + (1 | g)", table()).fit("reml")
+        np.testing.assert_allclose(fit.predict()["estimate"], line.predict()["estimate"], rtol=1e-8)

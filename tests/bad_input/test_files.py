@@ -24,7 +24,7 @@ CASES = [
     bad("save to a missing folder", FileError, "no folder", "nowhere")(
         lambda tmp: reml().save(tmp / "nowhere" / "fit.nc")
     ),
-    bad("save over a folder", FileError, "could not be saved", "Is a directory.")(
+    bad("save over a folder", FileError, "can't be saved", "is a folder")(
         lambda tmp: (tmp / "sub").mkdir() or reml().save(tmp / "sub")
     ),
     bad("unknown model of the gallery", GalleryError, "'sleepstduy'", "Did you mean 'sleepstudy'?")(
