@@ -43,6 +43,7 @@ def test_one_reason_is_one_sentence_and_a_two_level_response_a_note() -> None:
         ("~ x + (1 | g)", None),
     ],
 )
+@pytest.mark.filterwarnings("ignore::bayeslmm.errors.IdentifiabilityWarning")
 def test_a_predictor_of_sigma_names_the_structure_of_residuals(text: str, instead: str) -> None:
     model = bl.Model("y ~ x + (1 | g)", TABLE, dpar={"sigma": text})
     with pytest.raises(MethodError) as caught:
