@@ -36,7 +36,8 @@ class Model(Answering):
     formula : str
         ``"Reaction ~ Days + (Days | Subject)"``, with lme4's meaning.
     data : table
-        pandas, polars or Arrow.
+        pandas, polars or Arrow. A covariate of dates or times is taken as days since its first
+        value, in new rows as well.
     family, link : str
         Response distribution (``"gaussian"``, ``"bernoulli"``, ``"binomial"``, ``"poisson"``, …:
         `bayeslmm.families.FAMILIES`) and its link; each family has a default.

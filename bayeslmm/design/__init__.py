@@ -10,6 +10,7 @@ from bayeslmm.design.level_maps import LevelMaps, level_maps
 from bayeslmm.design.normal import Columns
 from bayeslmm.design.places import LearntPlaces, learn_places
 from bayeslmm.design.rank import Aliasing, aliasing, aliasing_of_centred
+from bayeslmm.design.times import Origin
 from bayeslmm.design.types import Part, RandomBlock, Rows
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "Design",
     "LearntPlaces",
     "LevelMaps",
+    "Origin",
     "Part",
     "RandomBlock",
     "Rows",

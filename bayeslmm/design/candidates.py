@@ -15,7 +15,7 @@ from bayeslmm.design.columns import first_row, missing_in, normal_columns
 from bayeslmm.design.table import take
 from bayeslmm.design.transforms import State
 from bayeslmm.design.types import Floats
-from bayeslmm.errors import DataError, FormulaError
+from bayeslmm.errors import DataError, DataWarning, FormulaError, warn
 from bayeslmm.formula import columns_of, parse
 
 
@@ -74,6 +74,8 @@ def read_candidates(text: str, data: Any) -> Candidates:
                 f"the first in row {first_row(column.index, gone)}"
             )
     columns = normal_columns(raw, [])
+    for note in columns.time_notes:
+        warn(note, DataWarning)
     states: dict[str, State] = {}
     terms = learn_terms(formula.fixed, columns, states)
     X = terms.values(columns, states)

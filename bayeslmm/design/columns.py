@@ -1,13 +1,14 @@
 """One column of any type to one of three: whole numbers, floats, or a categorical.
 
-Text and truth values become categoricals, as in R, so that nothing downstream ever asks what
-a column was stored as. Missing values are looked for before, and gone by then.
+Text and truth values become categoricals, as in R, and times become days since an origin, so that
+nothing downstream ever asks what a column was stored as. Missing values are looked for before, and
+gone by then.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -18,12 +19,14 @@ from numpy.typing import NDArray
 from bayeslmm.design.normal import Columns, Normal, index_dtype
 from bayeslmm.design.numeric_text import numeric_text
 from bayeslmm.design.table import Taken
+from bayeslmm.design.times import OBJECTS, Origin, days_of, is_time
 from bayeslmm.design.types import Floats
 from bayeslmm.errors import DataError, listed, shorter
 
 _UNWRITABLE = re.compile("[\x00\ud800-\udfff]")  # NUL, and halves of surrogate pairs
 _TIMES = "Turn it into a number first, such as days since a start"
 _TIME_GROUPS = "As a grouping factor it has to be text: data[{0!r}] = data[{0!r}].astype(str)"
+NO_ORIGINS: Mapping[str, Origin | None] = {}
 
 
 def missing_in(column: pd.Series[Any]) -> NDArray[np.bool_]:
@@ -40,13 +43,62 @@ def missing_in(column: pd.Series[Any]) -> NDArray[np.bool_]:
     return gone
 
 
-def normal_columns(table: Taken, grouping: Collection[str]) -> Columns:
-    """All columns in normal form; those of `grouping` are grouping factors."""
+def normal_columns(
+    table: Taken,
+    grouping: Collection[str],
+    *,
+    origins: Mapping[str, Origin | None] = NO_ORIGINS,
+    not_times: Collection[str] = (),
+) -> Columns:
+    """All columns in normal form.
+
+    Parameters
+    ----------
+    table : Taken
+    grouping : collection of str
+        Those that are grouping factors.
+    origins : mapping of str to (Origin or None)
+        What was learnt of times: the origin of a column of times, None of any other one. Of a
+        column that isn't there it is learnt.
+    not_times : collection of str
+        Those that can't hold times.
+    """
     columns = {
-        name: normalise(column, name, group=name in grouping)
+        name: _normal(column, name, name in grouping, origins)
+        if name not in not_times
+        else normalise(column, name, group=name in grouping)
         for name, column in table.columns.items()
     }
     return Columns(columns, table.index)
+
+
+def _normal(
+    column: pd.Series[Any], name: str, group: bool, origins: Mapping[str, Origin | None]
+) -> Normal:
+    learnt = origins.get(name)
+    if group or not _holds_times(column):
+        if learnt is not None:
+            raise DataError(
+                f"The column {name!r} holds no times",
+                got=str(column.dtype),
+                allowed=f"{learnt.kind}, as in the model's data",
+                hint=f"Convert it: data[{name!r}] = {learnt.converter}(data[{name!r}])",
+            )
+        return normalise(column, name, group=group)
+    if name in origins and learnt is None:
+        raise DataError(
+            f"The column {name!r} holds times",
+            got=str(column.dtype),
+            allowed="numbers, text or categories, as in the model's data",
+        )
+    days, origin = days_of(column, name, learnt)
+    return Normal(name, _own(days), column.index, origin=origin)
+
+
+def _holds_times(column: pd.Series[Any]) -> bool:
+    if _is_object(column.dtype):
+        return pd.api.types.infer_dtype(column, skipna=True) in OBJECTS
+    return is_time(column.dtype)
 
 
 def normalise(column: pd.Series[Any], name: str, *, group: bool = False) -> Normal:
@@ -69,7 +121,7 @@ def normalise(column: pd.Series[Any], name: str, *, group: bool = False) -> Norm
     Raises
     ------
     DataError
-        For infinite values, and types that stand for neither numbers nor groups.
+        For infinite values, times, and types that stand for neither numbers nor groups.
     """
     dtype = column.dtype
     if isinstance(dtype, np.dtype) and dtype.kind in "iuf":
@@ -86,7 +138,7 @@ def normalise(column: pd.Series[Any], name: str, *, group: bool = False) -> Norm
         return _truth(column, name, column.to_numpy(dtype=bool))
     if pd.api.types.is_complex_dtype(dtype):
         raise DataError(f"The column {name!r} is complex", allowed="real numbers")
-    if _is_time(dtype):
+    if is_time(dtype):
         raise _times(name, str(dtype), group)
     if pd.api.types.is_numeric_dtype(dtype):
         return _number(column, name, group=group)
@@ -144,13 +196,6 @@ def _is_object(dtype: Any) -> bool:
     return getattr(dtype, "kind", "") == "O" and isinstance(dtype, np.dtype)
 
 
-def _is_time(dtype: Any) -> bool:
-    if isinstance(dtype, pd.ArrowDtype):
-        words = ("timestamp", "date", "time", "duration")
-        return str(dtype).startswith(words)
-    return getattr(dtype, "kind", "") in "mM" or isinstance(dtype, pd.PeriodDtype)
-
-
 def _times(name: str, got: str, group: bool) -> DataError:
     hint = _TIME_GROUPS.format(name) if group else _TIMES
     return DataError(f"The column {name!r} holds times", got=got, hint=hint)
@@ -200,7 +245,7 @@ def _object(column: pd.Series[Any], name: str, group: bool) -> Normal:
     if kind in ("floating", "mixed-integer-float", "decimal"):
         own = _number(pd.Series(_floats(values, name), index=column.index), name)
         return replace(own, merged=len(set(values)) > len(set(own.values.tolist())))
-    if kind in ("datetime", "datetime64", "date", "time", "timedelta", "timedelta64", "period"):
+    if kind in OBJECTS:
         raise _times(name, kind, group)
     if kind == "complex":
         raise DataError(f"The column {name!r} is complex", allowed="real numbers")

@@ -221,7 +221,8 @@ class Design:
         names = self._columns_for(learnt)
         raw = take(data, list(dict.fromkeys([*names, *named_columns(given)])))
         _require_complete(raw)
-        columns = normal_columns(raw, [name for b in learnt for name in b.group.factors])
+        grouping = [name for b in learnt for name in b.group.factors]
+        columns = normal_columns(raw, grouping, origins=self.columns.origins)
         inputs = _numbers_of(read_extras(given, raw))
         states = dict(self.schema.states)
 
@@ -256,7 +257,9 @@ class Design:
         names = list(dict.fromkeys(columns_in(node)))
         if not all(has_column(data, name) for name in names):
             return None
-        columns = self.further(data, names, ())
+        raw = take(data, names)
+        _require_complete(raw)
+        columns = normal_columns(raw, (), not_times=names)
         if not self.categories:
             return evaluate(node, columns, {})
         levels, codes = columns[names[0]].coded
@@ -278,7 +281,7 @@ class Design:
         """
         raw = take(data, list(names))
         _require_complete(raw)
-        return normal_columns(raw, list(grouping))
+        return normal_columns(raw, list(grouping), origins=self.columns.origins)
 
     def _chosen(self, groups: Collection[str] | None) -> tuple[LearntBlock, ...]:
         known = {block.name: block for block in self.schema.blocks}

@@ -95,7 +95,7 @@ def learn(
     Warns
     -----
     DataWarning
-        For rows dropped, levels that no row has, and polynomial contrasts.
+        For rows dropped, levels that no row has, times taken as days, and polynomial contrasts.
     """
     if missing not in ("drop", "error"):
         raise ModelError(
@@ -115,10 +115,12 @@ def learn(
     if gone is not None:
         used, given = _without(gone, used, given)
     groups = [name for term in formula.random for name in term.factors]
-    columns = normal_columns(used, [*groups, *grouping])
+    responses = columns_in(tree_of(formula.response))
+    columns = normal_columns(used, [*groups, *grouping], not_times=list(responses))
     inputs = {key: input_numbers(key, column) for key, column in given.items()}
     sources = {key: value for key, value in (extras or {}).items() if isinstance(value, str)}
     notes += _unused(columns, _only_places(formula, occasions)) + _ordered(formula, columns)
+    notes += columns.time_notes
     notes += numeric_text.warnings_of(formula, columns)
     design = _materialise(formula, columns, inputs, sources, notes, categories, levels or {})
     for note in notes:

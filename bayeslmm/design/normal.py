@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from bayeslmm.design.times import Origin
 from bayeslmm.design.types import Floats
 from bayeslmm.errors import DataError
 
@@ -46,6 +47,8 @@ class Normal:
     merged : bool
         Whether its numbers are beyond 64 bits, and different ones became one float: it can be a
         covariate, and has no levels.
+    origin : Origin or None
+        Where its days are counted from, if the table's column held times.
     """
 
     name: str
@@ -57,6 +60,7 @@ class Normal:
     declared: Sequence[Any] = ()
     is_text: bool = False
     merged: bool = False
+    origin: Origin | None = None
 
     def __len__(self) -> int:
         return len(self.values)
@@ -122,8 +126,18 @@ class Columns:
     def __len__(self) -> int:
         return len(self.index)
 
+    @property
+    def origins(self) -> dict[str, Origin | None]:
+        """The origin of each column of times, None for others."""
+        return {name: column.origin for name, column in self.of.items()}
+
+    @property
+    def time_notes(self) -> list[str]:
+        """A sentence for each column of times: since when its days are counted."""
+        return [one.note(name) for name, one in self.origins.items() if one is not None]
+
     def frame(self, *, declared: bool = False) -> pd.DataFrame:
-        """The columns as a table; `declared`: with the levels that no row has."""
+        """The columns as a table, times as days; `declared`: with the levels that no row has."""
         columns = {name: column.series(declared=declared) for name, column in self.of.items()}
         return pd.DataFrame(columns, index=self.index)
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 
+from bayeslmm.design import Origin
 from bayeslmm.model import Model
 from bayeslmm.model.known import ROW
 
@@ -16,14 +18,18 @@ TUPLES = "tuples"
 
 
 def data_dataset(model: Model) -> xr.Dataset:
-    """The used columns: numbers as they are, categories as codes with their levels."""
+    """The used columns: numbers as they are, times as days since their origin, and categories as
+    codes with their levels."""
     design = model.design
     variables: dict[str, Any] = {}
     designs = [design, *(sub.design for sub in model.dpars.values())]
     frames = [one.columns.frame(declared=True) for one in designs]
     columns = {name: frame[name] for frame in frames for name in frame.columns}
+    origins = {name: one for d in designs for name, one in d.columns.origins.items() if one}
     for i, (name, column) in enumerate(columns.items()):
         attributes: dict[str, Any] = {"name": str(name)}
+        if name in origins:
+            attributes["days_since"] = json.dumps(asdict(origins[name]))
         if isinstance(column.dtype, pd.CategoricalDtype):
             attributes["levels"] = json.dumps(column.cat.categories.tolist())
             attributes["ordered"] = int(bool(column.cat.ordered))
@@ -93,6 +99,8 @@ def _input(variable: xr.DataArray, columns: dict[str, Any]) -> Any:
 
 
 def _column(variable: xr.DataArray) -> Any:
+    if "days_since" in variable.attrs:
+        return Origin(**json.loads(variable.attrs["days_since"])).values(variable.values)
     if "levels" not in variable.attrs:
         return variable.values
     levels = json.loads(variable.attrs["levels"])

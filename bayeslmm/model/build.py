@@ -114,7 +114,9 @@ def build(
     if design.categories and not family.categorical:
         no, yes = design.categories
         notes.append(f"The response {design.formula.response!r} is 1 for {yes} and 0 for {no}.")
-    notes += [warn(text, DataWarning) for text in (*renamed(model), *known.unlabelled(design))]
+    times = {note for sub in dpars.values() for note in sub.design.columns.time_notes}
+    texts = [*sorted(times - set(design.notes)), *renamed(model), *known.unlabelled(design)]
+    notes += [warn(text, DataWarning) for text in texts]
     return replace(model, spec=spec, notes=tuple(notes))
 
 

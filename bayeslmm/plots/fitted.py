@@ -128,7 +128,7 @@ def plot_fitted(
                 _panel(each, resolved.design.y, rows, across, grid, int(level), lines)
                 each.set_title(str(block.levels[level]), fontsize=8, pad=2)
             _ticks(area, across)
-            area.label(across.name, resolved.design.formula.response)
+            area.label(across.label, resolved.design.formula.response)
         area.legend(note)
     return area.drawn
 

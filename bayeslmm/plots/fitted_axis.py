@@ -22,11 +22,18 @@ _STEPS = [1, 2, 3, 5, 10]  # between ticks
 
 @dataclass(frozen=True, slots=True)
 class Across:
-    """What runs along the panels: numbers at all rows, its name, and ticks of a factor."""
+    """What runs along the panels: numbers at all rows, its name and its axis's label, and ticks of
+    a factor."""
 
     values: Floats
     name: str
     ticks: tuple[str, ...] | None = None
+    unit: str = ""
+
+    @property
+    def label(self) -> str:
+        """What its axis is called."""
+        return f"{self.name} ({self.unit})" if self.unit else self.name
 
     def half_width(self) -> float:
         """Of a dash that stands for a line where x doesn't vary."""
@@ -55,7 +62,9 @@ def along(model: Model, index: int, x: str | None) -> Across:
         raise ColumnError(f"The model has no column {x!r}", hint=hint)
     column = frame[x]
     if pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column):
-        return Across(column.to_numpy(dtype=np.float64), x)
+        origin = model.design.columns[x].origin
+        unit = "" if origin is None else origin.unit
+        return Across(column.to_numpy(dtype=np.float64), x, unit=unit)
     factor = pd.Categorical(column)
     return Across(
         np.asarray(factor.codes, dtype=np.float64), x, tuple(str(c) for c in factor.categories)

@@ -57,7 +57,7 @@ def draw_points(
             ax.plot(x, height, label=line.label, **line.marker)
     if across is not None:
         set_ticks(ax, across)
-        ax.set_xlabel(across.name)
+        ax.set_xlabel(across.label)
         return
     names = [str(block.levels[level]) for level in levels]
     steep = sum(map(len, names)) + 2 * len(names) > MOST_LETTERS
