@@ -31,7 +31,9 @@ if TYPE_CHECKING:
         recover,
         relationship,
     )
-    from bayeslmm.compare import compare_fits, deviance_table, shrinkage
+    from bayeslmm.compare.deviance_table import deviance_table
+    from bayeslmm.compare.shrinkage import shrinkage
+    from bayeslmm.compare.table import compare_fits
     from bayeslmm.gallery import list_models, load_cells, load_dataset, load_model
     from bayeslmm.plots import (
         plot_calibration,
