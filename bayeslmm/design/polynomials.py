@@ -18,6 +18,7 @@ import numpy as np
 
 from bayeslmm.design.types import Floats
 from bayeslmm.formula.syntax import Binary, Call, Node, Number, Unary, show
+from bayeslmm.linalg.few_rows import sample
 
 Monomial = tuple[tuple[int, int], ...]  # (generator, power), ascending; empty for a constant
 Polynomial = dict[Monomial, float]
@@ -126,8 +127,8 @@ class Generators:
 
 
 def _spread(values: Floats) -> float:
-    """About the standard deviation: of some rows where they tell it, as it only sets scales."""
-    some = float(np.std(values[:: max(1, len(values) // SOME)]))
+    """About the standard deviation: of a sample of the rows, as it only sets scales."""
+    some = float(np.std(values[sample(len(values), SOME)]))
     return some if some > 0 else float(np.std(values))
 
 

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from bayeslmm.covariance import STRUCTURES, Precision
 from bayeslmm.design import Design, RandomBlock
 from bayeslmm.linalg.compiled import one_blas_thread
+from bayeslmm.linalg.few_rows import sample
 from bayeslmm.model.dispersion import Dispersion, Effects, Errors, dispersion
 from bayeslmm.model.identified import say, unidentified
 from bayeslmm.model.residual import Residual
-from bayeslmm.model.rows import sample
 from bayeslmm.model.saturated import as_residuals
 from bayeslmm.model.scales import STRETCH, Extent
 from bayeslmm.model.types import Finding

@@ -14,8 +14,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from bayeslmm.linalg.few_rows import few, sample, within
 from bayeslmm.model.dispersion import Dispersion, Effects
-from bayeslmm.model.rows import few, sample, within
 from bayeslmm.model.spans import Span, affordable
 from bayeslmm.model.types import Finding
 

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayeslmm.design import Design
-from bayeslmm.model.rows import sample
+from bayeslmm.linalg.few_rows import sample
 
 Floats = NDArray[np.float64]
 STRETCH = 16_384

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayeslmm.linalg.components import components
-from bayeslmm.model.rows import sample
+from bayeslmm.linalg.few_rows import sample
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.intp]
