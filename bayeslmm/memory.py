@@ -29,7 +29,7 @@ def available() -> float:
     return total
 
 
-def fits(size: float) -> bool:
+def fits_memory(size: float) -> bool:
     """Whether arrays of so many bytes leave room for the rest."""
     return size <= 0.8 * available()
 
@@ -50,14 +50,14 @@ def require(size: float, what: str, hint: str) -> None:
     ------
     ModelError
     """
-    if not fits(size):
+    if not fits_memory(size):
         here = _shown(available())
         raise ModelError(
             f"{what} would take {_shown(size)} of memory, and this machine has {here}", hint=hint
         )
 
 
-def coding(column: str, levels: int) -> None:
+def check_coding(column: str, levels: int) -> None:
     """The columns of a factor by level, dummies or contrasts."""
     require(
         8.0 * COPIES * float(levels) ** 2,
@@ -66,7 +66,7 @@ def coding(column: str, levels: int) -> None:
     )
 
 
-def fixed_columns(rows: int, columns: int) -> None:
+def check_fixed_columns(rows: int, columns: int) -> None:
     """X, shape (rows, columns), and its cross-products."""
     require(
         8.0 * columns * (rows + columns),
@@ -75,7 +75,7 @@ def fixed_columns(rows: int, columns: int) -> None:
     )
 
 
-def random_block(group: str, rows: int, levels: int, coefs: int) -> None:
+def check_random_block(group: str, rows: int, levels: int, coefs: int) -> None:
     """The columns of Z by row, and a covariance of each level's effects."""
     require(
         8.0 * (rows * coefs + COPIES * levels * coefs**2),
@@ -85,7 +85,7 @@ def random_block(group: str, rows: int, levels: int, coefs: int) -> None:
     )
 
 
-def free_covariance(term: str, coefs: int) -> None:
+def check_free_covariance(term: str, coefs: int) -> None:
     """The information matrix of all standard deviations and correlations."""
     parameters = coefs * (coefs + 1) // 2
     require(
@@ -96,7 +96,7 @@ def free_covariance(term: str, coefs: int) -> None:
     )
 
 
-def correlated_rows(term: str, places: int) -> None:
+def check_correlated_rows(term: str, places: int) -> None:
     """The correlation matrix over all places of a residual structure."""
     require(
         8.0 * COPIES * float(places) ** 2,
@@ -105,7 +105,7 @@ def correlated_rows(term: str, places: int) -> None:
     )
 
 
-def dense_complement(columns: int) -> None:
+def check_dense_complement(columns: int) -> None:
     """What remains of crossed factors when the one with most levels is eliminated."""
     require(
         8.0 * float(columns) ** 2,

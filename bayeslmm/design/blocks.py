@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bayeslmm import memory
 from bayeslmm.design.axes import Kind
 from bayeslmm.design.coding import LearntTerms
 from bayeslmm.design.groups import Codes, LearntGroup, group_of_levels, learn_group
@@ -19,6 +18,7 @@ from bayeslmm.design.places import LearntPlaces, learn_places, placed_columns
 from bayeslmm.design.types import Floats, Further, Part, RandomBlock
 from bayeslmm.errors import FormulaError
 from bayeslmm.formula import ORDERED, POINTS, RandomTerm
+from bayeslmm.memory import check_random_block
 
 Learnt = LearntTerms | LearntPlaces
 Values = Callable[[Learnt], Floats]  # the columns of terms for some rows, made once
@@ -36,7 +36,7 @@ class LearntBlock:
     def block(self, codes: Codes, values: Values, new_places: Columns | None = None) -> RandomBlock:
         """The block for rows of these levels; `new_places`: the rows, where places may be new."""
         names = tuple(name for term in self.terms for name in term.names)
-        memory.random_block(self.name, len(codes), len(self.group.levels), len(names))
+        check_random_block(self.name, len(codes), len(self.group.levels), len(names))
         further = []
         if new_places is not None:
             placed = [(i, t) for i, t in enumerate(self.terms) if isinstance(t, LearntPlaces)]

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bayeslmm import memory
 from bayeslmm.design.contrasts import (
     POLYNOMIAL,
     TREATMENT,
@@ -30,6 +29,7 @@ from bayeslmm.errors import FormulaError
 from bayeslmm.formula import trees_of
 from bayeslmm.formula.algebra import Term
 from bayeslmm.formula.syntax import Call, Column, Contrast, Node, show
+from bayeslmm.memory import check_coding
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -164,7 +164,7 @@ def _learn_factor(node: Node, full: bool, columns: Columns, states: States) -> F
         return Numeric(node, tuple(names))
     column = _column_of(node)
     levels = columns[column].coded[0]
-    memory.coding(column, len(levels))
+    check_coding(column, len(levels))
     coding = dummies(levels) if full else contrasts(levels, contrast, column)
     return Categorical(column, levels, coding, tuple(f"{shown}[{x}]" for x in coding.labels))
 

@@ -11,7 +11,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bayeslmm import memory
 from bayeslmm.design import numeric_text
 from bayeslmm.design.blocks import Learnt, LearntBlock, learn_block
 from bayeslmm.design.coding import LearntTerms, learn_terms, ordered_columns
@@ -33,6 +32,7 @@ from bayeslmm.design.types import Floats, Rows
 from bayeslmm.errors import DataError, DataWarning, ModelError, warn
 from bayeslmm.formula import ORDERED, POINTS, Formula, RandomTerm, columns_of, tree_of
 from bayeslmm.formula.syntax import Column, columns_in, show
+from bayeslmm.memory import check_fixed_columns
 
 Categories = Literal["none", "text", "all"]
 
@@ -149,7 +149,7 @@ def _materialise(
 
     y, found = _response(formula, columns, categories)
     fixed = learnt_from(formula.fixed)
-    memory.fixed_columns(len(columns), len(fixed.names))
+    check_fixed_columns(len(columns), len(fixed.names))
     blocks = _learn_blocks(formula, columns, learnt_from, levels)
     rows = Rows(
         X=values(fixed),

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bayeslmm import memory
 from bayeslmm.gaussian.crossed_point import CrossedPoint
 from bayeslmm.gaussian.crossed_system import CrossedSystem
 from bayeslmm.gaussian.dense_rest import DenseRest, dense_rest
@@ -19,6 +18,7 @@ from bayeslmm.gaussian.solver import WORTH, Blocks, Reduced
 from bayeslmm.gaussian.sparse_rest import Pattern, SparseRest, pattern_of, sparse_rest
 from bayeslmm.linalg.compiled import one_blas_thread, sweep
 from bayeslmm.linalg.crossed_batch import draw_sparse, reduce_sparse
+from bayeslmm.memory import check_dense_complement, fits_memory
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -179,18 +179,18 @@ def crossed(m: Moments, rest: str | None = None, kin: Kin = NO_KIN) -> Crossed:
     found: DenseRest | SparseRest | None = None
     if rest != "dense" and not (rest is None and _hopeless(plan)):
         pattern = pattern_of(plan)
-        room = memory.fits(8.0 * plan.q**2)
+        room = fits_memory(8.0 * plan.q**2)
         if rest == "sparse" or _sparse_pays(plan.q, pattern) or not room:
             found = _sparse(plan, pattern)
     if found is None:
-        memory.dense_complement(plan.q)
+        check_dense_complement(plan.q)
         found = dense_rest(plan)
     return Crossed(CrossedSystem(m, plan, found), kin)
 
 
 def _sparse(plan: Layout, pattern: Pattern) -> SparseRest | None:
     """The sparse form, where the machine has room for its factor."""
-    return sparse_rest(plan, pattern) if memory.fits(12.0 * pattern.nnz) else None
+    return sparse_rest(plan, pattern) if fits_memory(12.0 * pattern.nnz) else None
 
 
 def _hopeless(plan: Layout) -> bool:

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from bayeslmm import memory
 from bayeslmm.covariance import Precision
 from bayeslmm.design import Aliasing, Categories, Design, aliasing, aliasing_of_centred, learn
 from bayeslmm.errors import (
@@ -23,6 +22,7 @@ from bayeslmm.errors import (
 )
 from bayeslmm.families import LINKS, Auxiliary, Family, Link, Response
 from bayeslmm.formula import Formula, parse
+from bayeslmm.memory import check_free_covariance
 from bayeslmm.model.checks import find
 from bayeslmm.model.effects import EFFECTS
 from bayeslmm.model.known import NOTHING, ROW, Known, check_residual
@@ -277,7 +277,7 @@ def _check_memory(design: Design) -> None:
         for part in block.parts:
             if part.structure == "us":
                 term = f"({block.coefs[part.columns[0]]} + … | {block.group})"
-                memory.free_covariance(term, len(part.columns))
+                check_free_covariance(term, len(part.columns))
 
 
 def _coefs(design: Design, family: Family, prefix: str) -> tuple[str, ...]:

@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bayeslmm import memory
 from bayeslmm.covariance import Correlation, Free, Parameter, Places
 from bayeslmm.design import Columns, Design, learn_group, learn_places
 from bayeslmm.design.groups import LearntGroup
 from bayeslmm.design.places import LearntPlaces
 from bayeslmm.errors import DataError, ModelError, listed
 from bayeslmm.formula import ORDERED, POINTS, ResidualTerm, parse_residual
+from bayeslmm.memory import check_correlated_rows, check_free_covariance
 from bayeslmm.model.strata import (
     VARIANCES,
     Strata,
@@ -301,8 +301,8 @@ def _correlated(term: ResidualTerm, columns: Columns, design: Design) -> Correla
 
 def _require_room(term: ResidualTerm, pattern: Correlation, places: int) -> None:
     if isinstance(pattern, Free):
-        memory.free_covariance(str(term), places)
-    memory.correlated_rows(str(term), places)
+        check_free_covariance(str(term), places)
+    check_correlated_rows(str(term), places)
 
 
 def _places(term: ResidualTerm, columns: Columns) -> LearntPlaces:
