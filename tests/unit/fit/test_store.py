@@ -16,6 +16,7 @@ import xarray as xr
 
 import bayeslmm as bl
 from bayeslmm.errors import FileError, FitError
+from bayeslmm.fit.store_text import check_texts
 
 ByName = Callable[[str], bl.Fit]
 SCALARS = ("sigma", "loglik", "deviance", "aic", "bic", "n_parameters", "converged", "singular")
@@ -157,3 +158,24 @@ def test_attributes_are_text_or_numbers(fit: bl.Fit, tmp_path: Path) -> None:
     with xr.open_datatree(tmp_path / "fit.nc", engine="h5netcdf") as tree:
         kinds = {type(v) for node in tree.subtree for v in node.attrs.values()}
     assert all(issubclass(kind, str | int | float | np.generic) for kind in kinds)
+
+
+def test_odd_labels_come_back_or_are_refused_by_name(tmp_path: Path) -> None:
+    """Row labels of several levels, a factor called ".", and text that is no Unicode."""
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(
+        {"y": rng.normal(size=12), ".": list("abcd") * 3},
+        index=pd.MultiIndex.from_product([["p", "q"], range(6)]),
+    )
+    path = tmp_path / "fit.nc"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", bl.errors.BayeslmmWarning)
+        fit = bl.Model("y ~ 1 + (1 | `.`)", frame).fit("reml")
+        fit.save(path)
+        loaded = bl.load_fit(path)
+        same(loaded.ranef(), fit.ranef())
+        same(loaded.predict(), fit.predict())
+        assert list(loaded.predict().index[:2]) == [("p", 0), ("p", 1)]
+    odd = xr.Dataset({"beta": ("coef", [1.0])}, {"coef": ["\ud800"]})
+    with pytest.raises(FileError, match="'coef' holds a character that files can't hold"):
+        check_texts({"/posterior": odd})
