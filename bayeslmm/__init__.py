@@ -1,4 +1,4 @@
-"""Mixed models seen as REML/BLUP, closed-form posterior, exact posterior and PyMC model.
+"""Mixed models by REML and BLUP, as a closed-form or exact posterior, and as a PyMC model.
 
 The names below are loaded when they are first used: importing the package loads neither PyMC,
 ArviZ nor matplotlib.
@@ -118,7 +118,7 @@ def __getattr__(name: str) -> Any:
 
 
 def _without(name: str) -> str:
-    """What to say of a name that the package lacks."""
+    """The message for an unknown name, with the corresponding one where there is one."""
     owner = "module 'bayeslmm'"
     if name.startswith("_") or find_spec(f"bayeslmm.{name}") is not None:
         return f"{owner} has no attribute {name!r}"

@@ -35,10 +35,10 @@ DEMO_LABELS = {"reml": "REML/BLUP", "conjugate": "closed form", "exact": "exact"
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
-@click.option("--debug", is_flag=True, help="Show the whole trace of an error.")
+@click.option("--debug", is_flag=True, help="Show the full traceback of an error.")
 @click.version_option(package_name="bayeslmm")
 def cli(debug: bool) -> None:
-    """Mixed models seen as REML/BLUP, closed-form, exact and PyMC posteriors."""
+    """Mixed models by REML/BLUP, closed-form posterior, exact posterior and PyMC."""
 
 
 @cli.command()
@@ -46,7 +46,7 @@ def cli(debug: bool) -> None:
               show_default=True, help="Folder for the pictures.")  # fmt: skip
 @click.option("--seed", type=int, default=1, show_default=True)
 def demo(out: Path, seed: int) -> None:
-    """Sleepstudy by all four methods, side by side, with pictures."""
+    """Fit the sleepstudy data by all four methods, side by side, with pictures."""
     console = _console()
     _make_folder(out)
     model = load_model("sleepstudy")
@@ -85,7 +85,7 @@ def _make_folder(path: Path) -> None:
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise FileError(f"Results can't go to {str(path)!r}", got=error.strerror) from error
+        raise FileError(f"The folder {str(path)!r} can't be created", got=error.strerror) from error
 
 
 @contextmanager
@@ -146,7 +146,7 @@ def _write_pictures(console: Console, model: Model, fits: dict[str, Fit], out: P
 @click.argument("model_file")
 @click.option("--method", default="auto", show_default=True,
               help=f"auto, {', '.join(ENGINES)}.")  # fmt: skip
-@click.option("--variant", default=None, help="One of the file's variants.")
+@click.option("--variant", default=None, help="A variant in the model file.")
 @click.option("--seed", type=int, default=None)
 @click.option("--draws", type=int, default=1000, show_default=True)
 @click.option("--chains", type=int, default=4, show_default=True)
@@ -196,7 +196,7 @@ def _write_fit(result: Fit, out: Path) -> None:
 
 @cli.command(name="list")
 def list_command() -> None:
-    """The gallery's models."""
+    """List the models of the gallery."""
     table = Table("name", "formula", "title", "variants", box=box.SIMPLE_HEAD)
     for name in list_models():
         file = read_model(name)

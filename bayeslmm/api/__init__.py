@@ -1,4 +1,4 @@
-"""The Model and the Fit that users hold, and what works on them."""
+"""The public Model and Fit, and the functions that take them."""
 
 from bayeslmm.api.designs import DesignCriteria, compare_designs, design_criteria
 from bayeslmm.api.door import places

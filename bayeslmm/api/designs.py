@@ -26,7 +26,7 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DesignCriteria:
-    """The criteria of a design; all are variances, less is better.
+    """The criteria of a design; all are variances, and smaller is better.
 
     Attributes
     ----------
@@ -38,7 +38,7 @@ class DesignCriteria:
     n : int
         Rows.
     under : str
-        What was taken for the variances and the prior.
+        The variances and the prior that the criteria assume, as text.
     notes : tuple of str
     """
 
@@ -54,7 +54,7 @@ class DesignCriteria:
 
     @property
     def I(self) -> float:  # noqa: E743
-        """Another name of V."""
+        """Another name for V."""
         return self.V
 
     @property
@@ -71,7 +71,7 @@ class DesignCriteria:
     def _summary(self) -> Summary:
         shown = self.table.assign(value=[format_number(v) for v in self.table["value"]])
         title = f"Design of {self.n} rows for {len(self.covariance)} coefficients"
-        sections = [Section(f"Criteria, less is better ({self.under})", shown)]
+        sections = [Section(f"Criteria, smaller is better ({self.under})", shown)]
         if self.notes:
             sections.append(Section("Notes", lines=self.notes))
         return Summary(title, tuple(sections))
@@ -95,21 +95,21 @@ def design_criteria(
     Parameters
     ----------
     model : Model
-        Gaussian; any response that varies will do.
+        A Gaussian model. The criteria do not depend on the response, which only has to vary.
     variances : Fit or mapping, optional
-        Another fit, whose variances are taken, or ``{"sigma": .., "sd_Subject": [..],
+        Another fit, whose variances are used, or ``{"sigma": .., "sd_Subject": [..],
         "cor_Subject": [..]}``; without sigma and with ``rel_sd_Subject`` the criteria are in units
-        of sigma². Without them ordinary (weighted) least squares at sigma = 1, random terms and
-        the residuals' structure left out.
+        of sigma². By default the criteria are those of ordinary (weighted) least squares at
+        sigma = 1, without random terms and residual structure.
     prior : bool
         Add the precision of the model's normal priors of beta: the criteria of the posterior.
     at : table, optional
-        Rows where means are predicted, for G and V; the design's own where not given.
+        Rows where means are predicted, for G and V; by default the rows of the design.
 
     Raises
     ------
     MethodError
-        A model that is not Gaussian; variances that don't fit it.
+        A model that is not Gaussian; variances that do not match it.
     PriorError
         ``prior=True`` with priors that are neither normal nor flat.
     IdentifiabilityError
@@ -135,15 +135,15 @@ def compare_designs(
     variances, prior
         As in `design_criteria`, for every design.
     at : table, optional
-        Rows where means are predicted, the same for all; all designs' rows where not given.
+        Rows where means are predicted, the same for all; by default the rows of all designs.
     per_row : bool
-        Compare information per row: designs of several sizes on one footing.
+        Compare information per row, so that designs of different sizes are comparable.
 
     Returns
     -------
     DataFrame
-        Index ``design``: ``n, A, D, E, G, V`` and ``A_efficiency, …``: the best design's value
-        over its own.
+        Index ``design``: ``n, A, D, E, G, V`` and ``A_efficiency, …``, the ratio of the best
+        design's value to that of the design.
 
     Raises
     ------
@@ -151,7 +151,7 @@ def compare_designs(
         No designs, or designs with other coefficients.
     """
     if not isinstance(designs, Mapping) or not designs:
-        raise ModelError("compare_designs takes a dict from name to Model", got=repr(designs))
+        raise ModelError("compare_designs needs a dict from name to Model", got=repr(designs))
     inner = {str(name): resolved_of(model) for name, model in designs.items()}
     first, *others = inner
     for name in others:
@@ -197,7 +197,7 @@ def _criteria(
     except np.linalg.LinAlgError:
         raise IdentifiabilityError(
             "The rows of positive weight don't determine all coefficients",
-            hint="See estimable_functions(model), or give prior=True",
+            hint="See bl.estimable_functions(model), or use prior=True",
         ) from None
     values: Values = criteria(root, where)
     aliased = [name for name in model.design.coefs if name not in names]

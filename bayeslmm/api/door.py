@@ -1,4 +1,4 @@
-"""What Models and Fits answer to a name that they lack."""
+"""Attribute errors of Models and Fits, with the corresponding name where there is one."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def public(of: type) -> list[str]:
 
 
 class Answering:
-    """A name of another package, or one misspelt, is answered with what it is here."""
+    """The error for an unknown attribute, with the nearest or corresponding name."""
 
     __slots__ = ()
 

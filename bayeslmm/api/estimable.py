@@ -30,19 +30,19 @@ def is_estimable(model: Model | Fit, contrast: Mapping[str, float]) -> bool:
     Raises
     ------
     ColumnError
-        A coefficient that the formula doesn't make.
+        A coefficient that the formula does not have.
     DataError
-        No dict, or a weight that is no number.
+        Not a dict, or a weight that is not a number.
     """
     inner = resolved_of(model)
     names = inner.design.coefs
     if not isinstance(contrast, Mapping) or not contrast:
-        raise DataError("A contrast is a dict from coefficient to weight", got=repr(contrast))
+        raise DataError("A contrast must be a dict from coefficient to weight", got=repr(contrast))
     weights = np.zeros(len(names))
     for name, value in contrast.items():
         if name not in names:
             hint = nearest(str(name), names)
-            raise ColumnError(f"There is no coefficient {name!r}", hint=hint)
+            raise ColumnError(f"The model has no coefficient {name!r}", hint=hint)
         if not is_finite(value):
             raise DataError(f"The contrast's weight of {name!r} must be a number", got=repr(value))
         weights[names.index(name)] = value
@@ -53,8 +53,8 @@ def estimable_functions(model: Model | Fit) -> pd.DataFrame:
     """A basis of all functions of the fixed effects that the rows of X determine.
 
     Every estimable function is a combination of these, and rank(X) is their number. The basis is
-    the reduced row echelon form of X: each function has weight one on a coefficient of its own
-    that the others don't have.
+    the reduced row echelon form of X: each function has weight one on a coefficient that has
+    weight zero in all others.
 
     Returns
     -------
@@ -74,7 +74,7 @@ def estimable_functions(model: Model | Fit) -> pd.DataFrame:
 
 
 def resolved_of(model: Any) -> Resolved:
-    """The inner model of what a user handed in."""
+    """The inner model of a Model or a Fit."""
     if not isinstance(model, Model | Fit):
-        raise ModelError("A bayeslmm.Model is needed", got=type(model).__name__)
+        raise ModelError("The first argument must be a Model or a Fit", got=type(model).__name__)
     return model.resolved

@@ -1,4 +1,4 @@
-"""The Fit that users hold: thin, it delegates."""
+"""The public Fit: tables, prediction and files, each delegated to its module."""
 
 from __future__ import annotations
 
@@ -25,20 +25,20 @@ from bayeslmm.predict import draw_ranef, predict
 if TYPE_CHECKING:
     from bayeslmm.api.model import Model
 
-EVIDENCE = "Evidence needs method='exact', proper priors, and weights that serve (see the notes)"
+EVIDENCE = "The log evidence needs method='exact', proper priors and a Pareto k-hat below 0.7"
 
 
 class Fit(Answering):
-    """What a method found: tidy tables, the ArviZ DataTree, prediction, files.
+    """The result of a method: tidy tables, the ArviZ DataTree, prediction, files.
 
     Attributes
     ----------
     tree : DataTree
         Groups ``posterior`` and ``sample_stats``, or ``estimate``, and ``observed_data``.
     method : str
-        The method that made it.
+        The method of the fit.
     notes : tuple of str
-        Every sentence that was said on the way.
+        The notes and warnings issued during the fit.
     """
 
     def __init__(self, model: Resolved, values: FitValues, *, holder: Model) -> None:
@@ -97,15 +97,15 @@ class Fit(Answering):
         Parameters
         ----------
         given_beta : bool
-            Standard errors with beta held fixed, as lme4's conditional variances; in fits
-            without draws only.
+            Standard errors with beta held fixed, as lme4's conditional variances; available in
+            fits without draws only.
         level : float
             Probability of the intervals.
         """
         if given_beta and "estimate" not in self.tree:
             raise FitError(
-                f"Method {self.method!r} has no conditional variances given beta",
-                hint="They belong to 'ml', 'reml' and 'conjugate'",
+                f"Conditional variances given beta are not available from {self.method!r}",
+                hint="Use 'ml', 'reml' or 'conjugate'",
             )
         return fitting.ranef(
             self._model, self.tree, given_beta=given_beta, level=check_level(level)
@@ -121,9 +121,9 @@ class Fit(Answering):
         group : str
             The grouping factor.
         levels : sequence, optional
-            The levels wanted; all where not given.
+            The levels to return; all by default.
         seed : int, optional
-            For effects whose draws the fit didn't keep (see `memory` of method 'exact').
+            Used where the fit did not keep draws of the effects (see `memory` of method 'exact').
 
         Raises
         ------
@@ -135,14 +135,14 @@ class Fit(Answering):
         return draw_ranef(self._model, self.tree, group, levels, seed)
 
     def coef(self, *, level: float = LEVEL) -> pd.DataFrame:
-        """Each level's own coefficients: what the fixed effects add to them, and u.
+        """Coefficients by level: the sum of the fixed effects that apply to it and u.
 
         A table of ``group, level, coef, estimate, std_error, lower, upper``. With the columns of
         the table that are constant within every level of the factor held at the level's values,
         each fixed column that is a combination of the factor's random-effect covariates counts,
         whatever its name: with ``age * Sex + (age | Subject)`` a girl's slope is the coefficient
-        of ``age``, her part of ``age:Sex[Female]``, and her u. Standard errors have
-        cov(beta, u) in them.
+        of ``age``, plus that of ``age:Sex[Female]``, plus her u. Standard errors include
+        cov(beta, u).
 
         Fixed columns that vary within levels otherwise than the covariates are left out, as in
         lme4: the coefficients describe rows where those columns are zero (numeric covariates at
@@ -153,7 +153,7 @@ class Fit(Answering):
 
     def varcorr(self, *, level: float = LEVEL) -> pd.DataFrame:
         """Standard deviations (``sd``) and correlations (``cor``) of the random effects, and
-        the residual's, group ``Residual``."""
+        the standard deviation of the residuals, group ``Residual``."""
         return fitting.varcorr(self._model, self.tree, check_level(level))
 
     def vcov(self) -> pd.DataFrame:
@@ -172,31 +172,33 @@ class Fit(Answering):
         Parameters
         ----------
         weights : mapping of str to float
-            Over the columns of X; aliased ones too, where the function is estimable.
+            From columns of X to weights; aliased columns are allowed where the function is
+            estimable.
         against : float, optional
-            Tests it against this number: adds ``statistic, df, p_value`` (Wald's z, df infinite;
-            in a linear model by REML the exact t), or to a Bayesian fit ``probability_above``.
+            Test the function against this number: adds ``statistic, df, p_value`` (Wald's z with
+            infinite df; the exact t in a linear model by REML) or, in a Bayesian fit,
+            ``probability_above``.
 
         Raises
         ------
         ColumnError
             A coefficient that the model doesn't have.
         IdentifiabilityError
-            A function that is not estimable, where coefficients are flat.
+            A function that is not estimable, where the priors of coefficients are flat.
         """
         return contrast(self._model, self.tree, weights, against, self.method, check_level(level))
 
     def leverage(self) -> pd.Series[float]:
-        """How much each fitted value, random effects in it, moves with its own observation.
+        """Leverages by row: the derivative of each fitted value with respect to its observation.
 
-        The diagonal of the matrix that takes y to the fitted values at the estimated variances;
-        for ``ml``, ``reml`` and ``anova``. Without random terms the leverages sum to the rank of
-        X, with them to the effective number of parameters.
+        The diagonal of the matrix that maps y to the fitted values, random effects included, at
+        the estimated variances; for ``ml``, ``reml`` and ``anova``. Without random terms the
+        leverages sum to the rank of X, with them to the effective number of parameters.
 
         Raises
         ------
         FitError
-            Another method; residuals that correlate across the levels of a factor.
+            Another method; residuals that are correlated across levels of a factor.
         """
         return leverage(self._model, self.tree, self.method)
 
@@ -205,26 +207,26 @@ class Fit(Answering):
         """Residual standard deviation: estimate or posterior mean."""
         if self._model.sigma_known:
             raise FitError(
-                "The residual standard deviations were given (known_sd): there is no sigma"
+                "This fit has no sigma: the residual standard deviations are known (known_sd)"
             )
         if self._model.strata is not None:
             raise FitError(
-                f"There is no one sigma: it differs by {self._model.strata.name}",
-                hint="fit.varcorr() has them all",
+                f"This fit has one sigma for each level of {self._model.strata.name}, not one",
+                hint="Use fit.varcorr()",
             )
         if not self._model.has_sigma:
-            raise FitError(f"There is no one sigma: {self._without_sigma()}")
+            raise FitError(f"This fit has no single sigma: {self._without_sigma()}")
         table = self.varcorr()
         return float(table.loc[table["group"] == "Residual", "estimate"].iloc[0])
 
     def _without_sigma(self) -> str:
         if "sigma" in self._model.dpars:
-            return "it has a predictor of its own (dpar)"
-        return f"family {self._model.family.name!r} has none"
+            return "sigma is modelled by a predictor (dpar)"
+        return f"family {self._model.family.name!r} has no such parameter"
 
     @property
     def loglik(self) -> float:
-        """Maximised log likelihood; of REML, the restricted one."""
+        """Maximised log likelihood (by REML, the restricted log likelihood)."""
         return self._scalar("loglik")
 
     @property
@@ -234,33 +236,33 @@ class Fit(Answering):
 
     @property
     def aic(self) -> float:
-        """Akaike's criterion."""
+        """Akaike's information criterion."""
         return self._scalar("aic")
 
     @property
     def bic(self) -> float:
-        """Schwarz's criterion, with n rows as lme4 counts."""
+        """Schwarz's Bayesian information criterion; n is the number of rows, as in lme4."""
         return self._scalar("bic")
 
     @property
     def n_parameters(self) -> int:
-        """Fixed effects and variance parameters."""
+        """Number of fixed effects and variance parameters."""
         return int(self._scalar("n_parameters"))
 
     @property
     def converged(self) -> bool:
-        """Whether the optimiser ended at a maximum."""
+        """Whether the optimiser converged to a maximum."""
         return bool(self._scalar("converged"))
 
     @property
     def singular(self) -> bool:
-        """Whether a covariance is on its boundary."""
+        """Whether an estimated covariance is singular (on the boundary)."""
         return bool(self._scalar("singular"))
 
     @property
     def path(self) -> pd.DataFrame:
-        """The way of a textbook's algorithm (``algorithm="em"``, ``"alternating"``) beside the
-        default's: ``iteration, algorithm, deviance`` and the parameters."""
+        """Iterations of a textbook algorithm (``algorithm="em"``, ``"alternating"``) and of the
+        default optimiser: ``iteration, algorithm, deviance`` and the parameters."""
         return path(self.tree)
 
     @property
@@ -270,7 +272,7 @@ class Fit(Answering):
 
     @property
     def log_evidence_error(self) -> float:
-        """Its Monte Carlo standard error."""
+        """Monte Carlo standard error of the log evidence."""
         return self._scalar("log_evidence_error", EVIDENCE)
 
     def predict(
@@ -284,25 +286,26 @@ class Fit(Answering):
         seed: int | None = None,
         level: float = LEVEL,
     ) -> pd.DataFrame:
-        """Predictions for new rows (or the data's own): the four numbers, by row.
+        """Predictions by row: ``estimate, std_error, lower, upper``.
 
         Parameters
         ----------
         new : table, optional
-            Rows with the model's covariates, and the grouping factors that enter; the data's own
-            where not given. Levels match by value, or by their text: the number 308 is the
-            learnt text ``"308"``, and the other way round.
+            New rows with the model's covariates and the grouping factors in `effects`; by default
+            the rows of the data. Levels match by value or by text: the number 308 matches the
+            level ``"308"`` of the data, and conversely.
         effects : "all", "none" or list of grouping factors
-            Which random effects enter.
+            Which random effects the prediction includes.
         new_levels : {"error", "draw", "zero"}
-            A level that was not seen: refuse, a fresh level of the population, or its mean.
+            For a level that the data do not have: an error, a draw from the population of levels,
+            or its mean of zero.
         kind : {"mean", "link", "response"}
             The expected response, or a new observation with its residual.
         extras : mapping, optional
-            ``offset``, ``weights`` or ``known_sd`` of the new rows, each as a column's name or
-            an array. One that the model has as a column is looked up in `new` by that name.
+            ``offset``, ``weights``, ``known_sd`` or ``trials`` of the new rows, each as a column's
+            name or an array. By default the model's column of that name is taken from `new`.
         seed : int, optional
-            For what is drawn.
+            Of the random numbers, where the prediction needs draws.
         level : float
             Probability of the intervals.
         """
@@ -340,6 +343,6 @@ class Fit(Answering):
 
     def _scalar(self, name: str, why: str | None = None) -> float:
         if name not in self._values.scalars:
-            hint = why or "It belongs to 'ml' and 'reml'"
+            hint = why or "It is available from 'ml' and 'reml'"
             raise FitError(f"A fit by {self.method!r} has no {name}", hint=hint)
         return float(self._values.scalars[name])

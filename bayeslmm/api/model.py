@@ -1,4 +1,4 @@
-"""The Model that users hold."""
+"""The public Model: a formula with its data, priors and covariance structures."""
 
 from __future__ import annotations
 
@@ -43,39 +43,40 @@ class Model(Answering):
         `bayeslmm.families.FAMILIES`) and its link; each family has a default.
     priors : mapping, str or None
         ``{"beta": "normal(0, 5)", "sd_Subject[Days]": "exponential(0.1)", …}``, or ``"flat"``
-        for beta; what is not given has auto-scaled defaults, shown by printing the model.
+        for beta. All other parameters have auto-scaled default priors, which the printed
+        model shows.
     residual : str or array of shape (rows, rows), optional
         Structure of the residuals, R = S C S: ``"ar1(time | Subject)"``, ``"us(age | Subject)"``,
         ``"diag(Sex)"`` (a standard deviation per level), ``"varpower(x)"`` and ``"varexp(x)"``
-        (standard deviations that go with a covariate); a correlation and variances are joined by
-        ``+``. A matrix is a known covariance of the table's rows, up to sigma².
+        (standard deviations as a function of a covariate); a correlation structure and a
+        variance function are joined by ``+``. A matrix is the covariance of the table's rows,
+        known up to sigma².
     relationship : mapping of str to matrix, optional
-        Known covariance between the levels of a factor, up to its variance: a DataFrame, or what
-        `bayeslmm.relationship` makes of a dense or sparse covariance or a sparse precision.
+        Covariance between the levels of a factor, known up to its variance: a DataFrame, or the
+        result of `bayeslmm.relationship` for a dense or sparse covariance or a sparse precision.
     random : mapping of str to str, optional
         Distribution of the effects of a grouping factor: ``{"Subject": "student_t"}`` or
-        ``"mixture"`` (of two normals); normal where nothing is said.
+        ``"mixture"`` (of two normals). The default is normal.
     dpar : mapping of str to str, optional
         Predictors of further parameters of the family: ``{"sigma": "~ x + (1 | g)"}``, on the
-        parameter's own link. Their priors' keys begin with the parameter's name:
+        parameter's link scale. The keys of their priors begin with the parameter's name:
         ``"sigma_beta[x]"``, ``"sigma_sd_g"``.
     trials : str or array of shape (n,), optional
-        Number of trials that a binomial response counts successes of.
+        Number of trials of each row, for a binomial response (the number of successes).
     weights : str or array of shape (n,), optional
         Gaussian: Var(e_i) = sigma²/w_i; other families: a multiplier of the log density. Zero
         leaves a row out of the likelihood and of n.
     offset : str or array of shape (n,), optional
-        Added to the linear predictor, to the formula's own offsets.
+        Added to the linear predictor, together with any ``offset()`` of the formula.
     known_sd : str or array of shape (n,), optional
         Known residual standard deviations; no sigma is estimated.
     missing : {"drop", "error"}
-        What to do with rows that lack a value: drop, count and say, or refuse.
+        Rows with missing values are dropped, with a note of their number, or are an error.
 
     Raises
     ------
     BayeslmmError
-        Of the class of what is wrong: FormulaError, ColumnError, DataError, PriorError,
-        ModelError.
+        One of its subclasses: FormulaError, ColumnError, DataError, PriorError or ModelError.
     """
 
     def __init__(
@@ -138,7 +139,7 @@ class Model(Answering):
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Every sentence that was said while the model was made."""
+        """The notes and warnings issued while the model was made."""
         return self._inner.notes
 
     def fit(
@@ -155,25 +156,26 @@ class Model(Answering):
         Parameters
         ----------
         method : {"auto", "exact", "reml", "ml", "anova", "conjugate", "nuts"}
-            ``"auto"`` takes the first available one of exact and nuts, and notes why.
+            ``"auto"`` uses exact where it is available, otherwise nuts, with a note of the reason.
         seed : int, optional
-            For methods that draw; the same seed gives the same draws.
+            Of the random numbers; the same seed gives the same draws.
         draws, chains : int
-            Draws a chain, and chains (labels only where draws are independent).
+            Number of draws per chain, and of chains. Where draws are independent, chains only
+            label them.
         options : Any
-            ``exact``: memory, the GiB that draws of u may take; past it the tree keeps their
-            means and covariances, whose intervals are normal ones. ``ml``, ``reml``: algorithm,
-            ``"em"`` or ``"alternating"`` for a textbook's, with iterations, tolerance, trace;
-            `Fit.path` shows its way. ``conjugate``: variances (another fit or a dict), kappa,
-            sigma2_prior. ``nuts``: sampler, tune,
-            target_accept, parametrisation, progress.
+            ``exact``: memory, the GiB available for draws of u; beyond it the tree keeps their
+            means and covariances, and intervals are normal. ``ml``, ``reml``: algorithm, ``"em"``
+            or ``"alternating"`` for these textbook iterations, with iterations, tolerance, trace;
+            `Fit.path` is the table of iterations. ``conjugate``: variances (another fit or a
+            dict), kappa, sigma2_prior. ``nuts``: sampler, tune, target_accept, parametrisation,
+            progress.
 
         Raises
         ------
         MethodError
-            Unknown method or option, or one that can't serve this model, with the reason.
+            Unknown method or option, or one that is not available for this model, with the reason.
         IdentifiabilityError
-            A likelihood method on variances that the data can't tell.
+            A likelihood method where the data do not identify the variances.
         """
         _check_size("draws", draws)
         _check_size("chains", chains)
@@ -197,18 +199,18 @@ class Model(Answering):
         parametrisation: str | Mapping[str, str] = "auto",
         likelihood: bool = True,
     ) -> Any:
-        """The specification as a plain `pm.Model`, nothing hidden.
+        """The specification as a plain `pm.Model`.
 
         Parameters
         ----------
         marginal : bool
-            Integrate (beta, u) out in closed form: only the variance parameters are free.
-            `recover` adds beta and u to what was sampled. Gaussian responses only.
+            Integrate (beta, u) out in closed form, so that only the variance parameters are free.
+            `recover` then adds draws of beta and u. Gaussian responses only.
         parametrisation : {"auto", "noncentred", "centred"} or mapping
-            How the effects are drawn, for all factors or by factor.
+            Of the random effects, for all factors or by factor.
         likelihood : bool
-            Whether to add the response. Without it ``pm_model["eta"]``, the linear predictor by
-            row, waits for a likelihood of your own.
+            Whether to add the likelihood of the response. Without it, add your own likelihood on
+            ``pm_model["eta"]``, the linear predictor by row.
 
         Raises
         ------
@@ -220,7 +222,7 @@ class Model(Answering):
         return hierarchical(self._inner, parametrisation, likelihood=likelihood)
 
     def prior_predictive(self, draws: int = 500, *, seed: int | None = None) -> Any:
-        """Parameters drawn from the priors, and a response of the model's own rows for each.
+        """Parameters drawn from the priors, and a simulated response of all rows for each draw.
 
         Returns
         -------
@@ -231,13 +233,13 @@ class Model(Answering):
         Raises
         ------
         MethodError
-            Priors that are improper, by name.
+            Some priors are improper; the message names them.
         """
         _check_size("draws", draws)
         return prior_predictive(self._inner, draws, seed)
 
     def simulate(self, parameters: Any, *, seed: int | None = None) -> pd.Series[Any]:
-        """New responses of the model's own rows at given parameters, by row.
+        """A simulated response of the model's rows at given parameters, by row.
 
         Parameters
         ----------
@@ -252,7 +254,7 @@ class Model(Answering):
         MethodError
             A parameter that is missing, or that the model doesn't have.
         DataError
-            Values of another shape, or out of range.
+            Values of the wrong shape, or out of range.
         """
         design = self._inner.design
         y = simulate(self._inner, parameters, seed)
@@ -271,13 +273,13 @@ def _texts(name: str, given: Mapping[str, str] | None) -> dict[str, str]:
     if given is None:
         return {}
     if not isinstance(given, Mapping) or not all(isinstance(v, str) for v in given.values()):
-        raise ModelError(f"{name}= is a dict from name to text", got=repr(given))
+        raise ModelError(f"{name}= must be a dict from name to text", got=repr(given))
     return dict(given)
 
 
 def _check_size(name: str, value: object) -> None:
     if isinstance(value, bool) or not isinstance(value, Integral) or value < 1:
-        raise MethodError(f"{name} must be a whole number of at least 1", got=repr(value))
+        raise MethodError(f"{name} must be a positive whole number", got=repr(value))
 
 
 def _check_options(method: str, options: Mapping[str, Any]) -> None:
@@ -303,5 +305,9 @@ def load_fit(path: str | Path) -> Fit:
     """
     model, values = fitting.load(path)
     if values.method not in ENGINES:
-        raise FileError(f"{str(path)!r} holds a fit by an unknown method", got=values.method[:60])
+        raise FileError(
+            f"{str(path)!r} is a fit by an unknown method",
+            got=values.method[:60],
+            allowed=", ".join(ENGINES),
+        )
     return Fit(model, values, holder=Model.of(model))

@@ -36,19 +36,19 @@ class OptimalDesign:
     Attributes
     ----------
     rows : DataFrame, n rows
-        The chosen candidates, with their labels; one that was taken twice is there twice.
+        The chosen candidates, with their labels; repeated candidates are repeated rows.
     counts : Series
-        How often each candidate that was taken is, by its place in the table.
+        Number of times each chosen candidate occurs, by its position in the table.
     criterion : {"A", "D", "E", "G", "V"}
-        That was searched for.
+        The criterion that was minimised.
     A, D, E, G, V : float
-        Of the design at sigma = 1; G and V over the candidates.
+        Criteria of the design at sigma = 1; G and V over the candidates.
     d_efficiency : float
-        At least so much of the best D of any weights on these candidates, p / (n max x'M⁻¹x)
-        (Atwood, 1969, Ann. Math. Stat. 40(5)); NaN with a prior.
+        Lower bound of the D-efficiency relative to the best weights on these candidates,
+        p / (n max x'M⁻¹x) (Atwood, 1969, Ann. Math. Stat. 40(5)); NaN with a prior.
     coefs : tuple of str
     agreeing, starts : int
-        Starts that ended as well as the best, of how many.
+        Number of starts that reached the best value, and number of all starts.
     notes : tuple of str
     """
 
@@ -68,7 +68,7 @@ class OptimalDesign:
 
     @property
     def value(self) -> float:
-        """The criterion that was searched for."""
+        """The value of the criterion that was minimised."""
         return float(getattr(self, self.criterion))
 
     @property
@@ -85,18 +85,21 @@ class OptimalDesign:
     def _summary(self) -> Summary:
         taken = self.rows.drop_duplicates() if len(self.counts) > SHOWN else self.rows
         lines = [
-            f"{self.agreeing} of {self.starts} starts ended as well as the best",
+            f"{self.agreeing} of {self.starts} starts reached the best value",
             f"coefficients: {', '.join(self.coefs)}",
         ]
         if np.isfinite(self.d_efficiency):
-            lines.append(f"D-efficiency at least {self.d_efficiency:.1%} of any weights")
+            lines.append(
+                f"D-efficiency: at least {self.d_efficiency:.1%} relative to any weights on the "
+                "candidates"
+            )
         shown = self.table.assign(value=[format_number(v) for v in self.table["value"]])
         more = f", the first {SHOWN}" if len(taken) > SHOWN else ""
         return Summary(
             f"{self.criterion}-optimal design of {len(self.rows)} rows",
             (
                 Section(f"Rows{more}", self.rows.head(SHOWN)),
-                Section("Criteria at sigma = 1, less is better", shown),
+                Section("Criteria at sigma = 1, smaller is better", shown),
                 Section("Search", lines=(*lines, *self.notes)),
             ),
         )
@@ -127,16 +130,16 @@ def optimal_design(
     Parameters
     ----------
     formula : str
-        ``"~ x + I(x**2)"``; of a two-sided one the response is not looked at. No random terms.
+        ``"~ x + I(x**2)"``, without random terms. A response on the left is ignored.
     candidates : table
         Rows to choose from.
     n : int
         Rows of the design.
     criterion : {"D", "A", "E", "G", "V"}
-        See `design_criteria`; "I" is another name of V.
+        See `design_criteria`; "I" is another name for V.
     prior : number or array of shape (p, p), optional
-        Precision of a normal prior of beta times sigma² (a number: of every coefficient), for
-        Bayesian designs, also of fewer rows than coefficients.
+        Precision of a normal prior of beta, times sigma², for Bayesian designs; a number applies
+        to every coefficient. A design may then have fewer rows than coefficients.
     repeats : bool
         Whether a candidate may be taken more than once.
     starts : int
@@ -146,11 +149,11 @@ def optimal_design(
     Raises
     ------
     MethodError
-        An unknown criterion, or sizes that can't be.
+        An unknown criterion, or an impossible size.
     FormulaError, ColumnError, DataError
-        Whatever is wrong with the formula or the table.
+        An invalid formula or table.
     PriorError
-        A prior that is no precision matrix.
+        A prior that is not a precision matrix.
     IdentifiabilityError
         No n candidates determine the coefficients.
     """
@@ -160,25 +163,34 @@ def optimal_design(
     _count("starts", starts)
     found = read_candidates(formula, candidates)
     if not repeats and n > len(found.X):
-        raise MethodError(f"There are {len(found.X)} candidates", got=f"n={n}, repeats=False")
+        raise MethodError(
+            f"There are only {len(found.X)} candidates, and repeats=False",
+            got=f"n={n}",
+            allowed=f"n up to {len(found.X)}, or repeats=True",
+        )
     precision = _precision(prior, len(found.coefs))
     kept = tuple(range(len(found.coefs)))
     notes: tuple[str, ...] = ()
     alias = aliasing(found.X, found.coefs)
     if alias.aliased and prior is None:
         kept = alias.kept
-        text = f"Columns that the candidates alias are left out: {', '.join(alias.aliased)}."
+        text = (
+            f"Columns that are aliased in the candidates are left out: {', '.join(alias.aliased)}."
+        )
         notes = (warn(text, IdentifiabilityWarning),)
     coefs = tuple(found.coefs[j] for j in kept)
     X, precision = found.X[:, kept], precision[np.ix_(kept, kept)]
     if prior is None and n < len(coefs):
         raise IdentifiabilityError(
             f"{n} rows can't determine {len(coefs)} coefficients",
-            hint=f"Take n of at least {len(coefs)}, or give a prior",
+            hint=f"Use n={len(coefs)} or more, or give a prior, for example prior=0.01",
         )
     best = search(_problem(X, precision, letter, repeats), n, starts, np.random.default_rng(seed))
     if best is None:
-        raise IdentifiabilityError(f"No {n} of the candidates determine {', '.join(coefs)}")
+        raise IdentifiabilityError(
+            f"No {n} of the candidates determine all coefficients: {', '.join(coefs)}",
+            hint="Allow repeats=True, add candidates, or give a prior, for example prior=0.01",
+        )
     chosen = X[best.places]
     values: Values = criteria(inverse_root(chosen.T @ chosen + precision), X)
     places, counts = np.unique(best.places, return_counts=True)
@@ -220,7 +232,7 @@ def _criterion(given: object) -> str:
 
 def _count(name: str, value: object) -> None:
     if isinstance(value, bool) or not isinstance(value, Integral) or value < 1:
-        raise MethodError(f"{name} must be a whole number of at least 1", got=repr(value))
+        raise MethodError(f"{name} must be a positive whole number", got=repr(value))
 
 
 def _precision(prior: float | ArrayLike | None, p: int) -> Floats:
@@ -232,10 +244,15 @@ def _precision(prior: float | ArrayLike | None, p: int) -> Floats:
         values = np.asarray(prior, dtype=np.float64)
     if values.shape != (p, p) or not np.all(np.isfinite(values)):
         raise PriorError(
-            "prior= is a precision of beta times sigma²",
+            "prior= must be the precision of beta, times sigma²",
             got=f"shape {values.shape}",
             allowed=f"a number, or shape ({p}, {p})",
         )
     if not np.allclose(values, values.T) or np.linalg.eigvalsh(values).min(initial=0.0) < 0:
-        raise PriorError("A precision matrix is symmetric and has no negative eigenvalue")
+        raise PriorError(
+            "prior= is not a precision matrix",
+            got=f"eigenvalues from {np.linalg.eigvalsh(values).min(initial=0.0):.4g}, "
+            f"{'' if np.allclose(values, values.T) else 'not '}symmetric",
+            allowed="a symmetric matrix without negative eigenvalues",
+        )
     return values

@@ -44,12 +44,13 @@ class LinearPrediction:
         Kriging weights, those of ``y`` itself: with beta unknown the prediction is
         ``weights' y``, and the weights sum to 1 in ordinary kriging.
     beta : ndarray, shape (p,)
-        Given, by generalised least squares, or the posterior mean; NaN for columns left out.
+        Known, estimated by generalised least squares, or the posterior mean; NaN for columns
+        left out.
     beta_covariance : ndarray, shape (p, p)
     labels : Index, length m
-        Of the predictions.
+        Labels of the predictions.
     coefs : tuple of str
-        Of X's columns.
+        Names of X's columns.
     notes : tuple of str
     """
 
@@ -107,7 +108,7 @@ def blp(
     beta: Any = None,
     prior: Any = None,
 ) -> LinearPrediction:
-    """Best linear prediction of observations that correlate with the data.
+    """Best linear prediction of observations that are correlated with the data.
 
     For ``E y = X beta``, ``E y0 = X0 beta`` and the (co)variances below, the prediction is
     ``X0 b + delta'(y - X b)`` with ``delta = V⁻¹ psi``. The kind depends on what is given:
@@ -123,11 +124,11 @@ def blp(
     psi : array, shape (n, m) or (n,)
         Cov(y, y0).
     X, X0 : arrays, shapes (n, p) and (m, p), optional
-        Both, or neither: a constant mean.
+        Covariates of the mean, both or neither; without them the mean is a constant.
     V0 : array, shape (m, m), (m,) or (), optional
-        Var(y0), its diagonal, or one variance of all. Without it no standard error.
+        Var(y0), its diagonal, or one common variance. Needed for standard errors.
     beta : array, shape (p,), optional
-        The coefficients, where they are known; a number for a constant mean.
+        Known coefficients; a number for a constant mean.
     prior : (mean, covariance), optional
         Of beta: shapes (p,) and (p, p), (p,) (variances) or (). A covariance of 0 is simple
         kriging; as it grows the prediction tends to universal kriging.
@@ -139,9 +140,9 @@ def blp(
     Raises
     ------
     DataError
-        Shapes or labels that don't fit, missing entries, or moments that no distribution has.
+        Shapes or labels that don't match, missing entries, or moments that no distribution has.
     ModelError
-        A V that is not positive definite; `beta` together with `prior`.
+        V is not positive definite; both `beta` and `prior` are given.
     IdentifiabilityError
         A row of X0 whose mean is not estimable (rank of X).
 

@@ -1,4 +1,4 @@
-"""How models and fits show themselves: text for a terminal, HTML for a notebook."""
+"""Printed models and fits: text for a terminal, HTML for a notebook."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """Sections that print as text and show as HTML."""
+    """Titled sections with a text and an HTML representation."""
 
     title: str
     sections: tuple[Section, ...]
@@ -97,7 +97,7 @@ def _sizes(model: Model) -> tuple[str, ...]:
             for t in model.terms
             if t.group == block.group
         )
-        lines.append(f"{block.group}: {block.n_levels} levels ({_some(block.levels)}) of {kinds}")
+        lines.append(f"{block.group}: {block.n_levels} levels ({_some(block.levels)}); {kinds}")
     extras = [f"{k}" for k in design.extras]
     family = f"{model.family.name} response, {model.link.name} link"
     lines.append(family + (f", with {', '.join(extras)}" if extras else ""))
@@ -117,7 +117,7 @@ def _further(model: Model) -> list[tuple[str, Model, str]]:
 
 def _structure(name: str, k: int) -> str:
     if k == 1:
-        return "own variance"
+        return "one variance"
     return {"us": "correlated", "diag": "uncorrelated", "id": "one variance"}.get(name, name)
 
 
@@ -139,7 +139,7 @@ def _methods(model: Model) -> tuple[str, ...]:
 
 
 def summarise(model: Model, values: FitValues, level: float = LEVEL) -> Summary:
-    """The sections of a fit's summary."""
+    """The summary of a fit: formula, fixed effects, variances, criteria, notes."""
     interval = "equal-tailed" if values.method in BAYESIAN else _interval(values)
     mean = "posterior mean and sd" if values.method in BAYESIAN else "estimate and standard error"
     sections = [
@@ -166,7 +166,7 @@ def _interval(values: FitValues) -> str:
 
 def _caption(values: FitValues) -> str:
     if values.method == "exact" and "max_rhat" in values.scalars:
-        return "Posterior with (beta, u) integrated out, variance parameters by NUTS"
+        return "Exact posterior of (beta, u); variance parameters sampled by NUTS"
     return CAPTIONS.get(values.method, values.method)
 
 
@@ -181,20 +181,21 @@ def _criteria(scalars: dict[str, float]) -> tuple[str, ...]:
     out = []
     if "loglik" in scalars:
         numbers = ", ".join(f"{k} {scalars[k]:.2f}" for k in ("loglik", "deviance", "aic", "bic"))
-        out.append(f"{numbers} on {scalars['n_parameters']:.0f} parameters")
+        out.append(f"{numbers}; {scalars['n_parameters']:.0f} parameters")
         state = "converged" if scalars["converged"] else "NOT converged"
         out.append(state + (", singular (on the boundary)" if scalars["singular"] else ""))
     if "pareto_k" in scalars:
         out.append(
-            f"Pareto k-hat {scalars['pareto_k']:.2f} (below 0.7 is good), importance efficiency "
-            f"{scalars['efficiency']:.2f}, effective draws {scalars['importance_ess']:.0f}"
+            f"Pareto k-hat {scalars['pareto_k']:.2f} (aim: below 0.7), importance efficiency "
+            f"{scalars['efficiency']:.2f}, effective sample size {scalars['importance_ess']:.0f}"
         )
     if "log_evidence" in scalars:
         error = scalars["log_evidence_error"]
         out.append(f"log evidence {scalars['log_evidence']:.3f} ± {error:.3f} (Monte Carlo)")
     if "max_rhat" in scalars:
         out.append(
-            f"{scalars['divergences']:.0f} divergences, largest R-hat {scalars['max_rhat']:.3f}"
+            f"{scalars['divergences']:.0f} divergences, largest R-hat {scalars['max_rhat']:.3f} "
+            "(aim: below 1.01)"
         )
     return tuple(out)
 

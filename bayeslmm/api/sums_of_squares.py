@@ -96,7 +96,7 @@ def oneway(model: Model) -> OneWayTable:
     Parameters
     ----------
     model : Model
-        ``y ~ 1 + (1 | g)``, Gaussian, as many rows in every level.
+        ``y ~ 1 + (1 | g)``, Gaussian, with the same number of rows in every level.
 
     Raises
     ------
@@ -108,7 +108,7 @@ def oneway(model: Model) -> OneWayTable:
     Searle, Casella & McCulloch (1992), Variance Components, sec. 3.7 and 3.8.
     """
     if not isinstance(model, Model):
-        raise ModelError("A bayeslmm.Model is needed", got=type(model).__name__)
+        raise ModelError("The first argument must be a Model", got=type(model).__name__)
     statistics = oneway_of(model.resolved)
     return OneWayTable(model.resolved.design.blocks[0].group, statistics)
 

@@ -1,4 +1,4 @@
-"""What works on the models that users hold: calibration, and draws for collapsed runs."""
+"""Public functions of models: calibration, and conversion to and from PyMC."""
 
 from __future__ import annotations
 
@@ -29,19 +29,19 @@ def calibrate(
     workers: int | None = None,
     **options: Any,
 ) -> Calibration:
-    """Simulation-based calibration of a model's own design and priors.
+    """Simulation-based calibration of a method on a model's design and priors.
 
     Parameters
     ----------
     model : Model
     method : {"exact", "nuts"}
     n : int
-        Data sets, each drawn from the prior and fitted.
+        Number of data sets, each drawn from the prior and fitted.
     seed : int, optional
         The same seed gives the same ranks, whatever the number of workers.
     progress : bool
     workers : int, optional
-        Processes; by default as many as the work is worth.
+        Number of processes; by default chosen from the expected run time.
     options : Any
         Of the method.
 
@@ -53,7 +53,7 @@ def calibrate(
     Raises
     ------
     MethodError
-        A method without draws, or one that refuses the model; improper priors, by name.
+        A method without draws, or one that is not available for the model; improper priors.
     """
     return calibrating.calibrate(
         _inner(model), method, n, seed=seed, progress=progress, workers=workers, **options
@@ -63,17 +63,17 @@ def calibrate(
 def recover(
     tree: xr.DataTree, model: Model, *, seed: int | None = None, memory: float = 1.0
 ) -> xr.DataTree:
-    """Exact draws of beta and u for what was sampled from ``model.to_pymc(marginal=True)``.
+    """Add exact draws of beta and u to a sample from ``model.to_pymc(marginal=True)``.
 
     Parameters
     ----------
     tree : DataTree
         With a group ``posterior``.
     model : Model
-        That the collapsed model was built from.
+        The model that the marginal PyMC model was built from.
     seed : int, optional
     memory : float
-        GiB that draws of u may take; past it their means and covariances are kept.
+        GiB available for draws of u; beyond it their means and covariances are kept.
 
     Returns
     -------
@@ -83,7 +83,7 @@ def recover(
     Raises
     ------
     MethodError
-        A model whose (beta, u) can't be integrated out.
+        A model whose (beta, u) can't be integrated out in closed form.
     FitError
         A tree without the model's variance parameters.
     """
@@ -93,28 +93,28 @@ def recover(
 def from_pymc(
     tree: xr.DataTree, model: Model, *, seed: int | None = None, memory: float = 1.0
 ) -> Fit:
-    """What PyMC sampled from ``model.to_pymc()``, hierarchical or collapsed, as a Fit.
+    """A Fit from draws that PyMC sampled from ``model.to_pymc()``, marginal or not.
 
     Parameters
     ----------
     tree : DataTree
-        As ``pm.sample()`` gives it inside ``model.to_pymc(...)``; further variables are left out.
+        The result of ``pm.sample()`` in ``model.to_pymc(...)``; other variables are left out.
     model : Model
-        That the PyMC model was built from.
+        The model that the PyMC model was built from.
     seed : int, optional
-        For the draws of beta and u after a run of ``model.to_pymc(marginal=True)``.
+        Of the draws of beta and u, for a sample from ``model.to_pymc(marginal=True)``.
     memory : float
-        GiB that those draws of u may take.
+        GiB available for those draws of u.
 
     Returns
     -------
     Fit
-        With its tables, prediction, pictures and files, as if by ``method="nuts"``.
+        Like a fit by ``method="nuts"``, with its tables, prediction, pictures and files.
 
     Raises
     ------
     FitError
-        A tree without draws, or of another model.
+        A tree without draws, or from another model.
     """
     inner = _inner(model)
     values = of_tree(inner, tree, seed, memory)
@@ -123,7 +123,7 @@ def from_pymc(
 
 
 def new_data(model: Model, data: Any) -> dict[str, Any]:
-    """New rows for ``model.to_pymc()``, from raw columns: ``pm.set_data(**new_data(model, data))``.
+    """Arguments of `pymc.set_data` for new rows: ``pm.set_data(**new_data(model, data))``.
 
     Parameters
     ----------
@@ -135,15 +135,15 @@ def new_data(model: Model, data: Any) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``new_data`` and ``coords``, the arguments of `pymc.set_data`. A response that the table
-        lacks is NaN, and -1 where it is a count or a category: its log likelihood is then none.
+        ``new_data`` and ``coords``, the arguments of `pymc.set_data`. If the table has no
+        response, it is NaN, or -1 for a count or a category, and has no log likelihood.
 
     Raises
     ------
     LevelError
         A level of a grouping factor that the model doesn't have.
     MethodError
-        A model with structured residuals, whose likelihood is over its own rows.
+        A model with structured residuals, whose likelihood is that of its training rows.
     """
     return rows_for_pymc(_inner(model), data)
 
@@ -153,28 +153,28 @@ def marginal_loglik(
 ) -> Any:
     """log p(y | covariances, sigma) with (beta, u) integrated out, for a PyMC model of your own.
 
-    Put it into a `pm.Potential`; its gradient comes with it.
+    Use it in a `pm.Potential`; it has a gradient.
 
     Parameters
     ----------
     model : Model
-        Gaussian; it says what y, X and Z are, and the priors of beta.
+        A Gaussian model, which defines y, X, Z and the priors of beta.
     roots : mapping of str to tensor, shape (k, k)
         By grouping factor, a root L of the covariance ``L L'`` of its coefficients.
     sigma : tensor, optional
-        Residual standard deviation; none where it is known.
+        Residual standard deviation; omitted where it is known.
     multiplier : tensor, optional
-        Precision multipliers of heavy-tailed coefficient priors; ones where not given.
+        Precision multipliers of heavy-tailed coefficient priors; ones by default.
 
     Raises
     ------
     MethodError
-        A factor that is missing or unknown, or a sigma too few or too many.
+        A missing or unknown factor, or a sigma that is missing or not allowed.
     """
     return marginal(_inner(model), roots, sigma=sigma, multiplier=multiplier)
 
 
 def _inner(model: Model) -> Any:
     if not isinstance(model, Model):
-        raise ModelError("A bayeslmm.Model is needed", got=type(model).__name__)
+        raise ModelError("A bayeslmm.Model is required", got=type(model).__name__)
     return model.resolved

@@ -41,8 +41,8 @@ def agreement(fits: Fits, *, effects: str = "fixed") -> pd.DataFrame:
     Parameters
     ----------
     fits : mapping of str to fit
-        Two fits by ``exact``, ``nuts`` or ``conjugate``. The closed form's own values have no
-        Monte Carlo error. Other priors are not refused: their effect shows as a difference.
+        Two fits by ``exact``, ``nuts`` or ``conjugate``. Those by ``conjugate`` have no Monte
+        Carlo error. The priors may differ, and then contribute to the differences.
     effects : {"fixed", "all"}
         As in `compare_fits`.
 
@@ -56,7 +56,7 @@ def agreement(fits: Fits, *, effects: str = "fixed") -> pd.DataFrame:
     Raises
     ------
     FitError
-        Not two fits, or one without a posterior.
+        Another number of fits than two, or a fit without a posterior.
     ModelError
         Fits of different models or data.
     """
@@ -64,13 +64,13 @@ def agreement(fits: Fits, *, effects: str = "fixed") -> pd.DataFrame:
         raise MethodError(f"Unknown effects={effects!r}", allowed=EFFECTS)
     chosen = named(fits)
     if len(chosen) != 2:
-        raise FitError("Agreement is between two fits", got=f"{len(chosen)}: {', '.join(chosen)}")
+        raise FitError("Give exactly two fits", got=f"{len(chosen)}: {', '.join(chosen)}")
     first, second = chosen.values()
     require_model(first.resolved, chosen)
     for name, fit in chosen.items():
         if "posterior" not in fit.tree:
-            hint = "compare_fits() takes fits of every method"
-            raise FitError(f"{name!r} ({fit.method}) has no posterior", hint=hint)
+            hint = "Use bl.compare_fits(...), which accepts every method"
+            raise FitError(f"Fit {name!r} ({fit.method}) has no posterior", hint=hint)
     a, b = precision(first, effects), precision(second, effects)
     columns: dict[str, pd.Series[float]] = {}
     for what in ("mean", "sd"):
@@ -95,7 +95,7 @@ def say_agreement(table: pd.DataFrame) -> str:
     for what, name in (("mean", "means"), ("sd", "standard deviations")):
         z = table[f"{what}_z"].abs().dropna()
         if z.empty:
-            parts.append(f"{name} have no Monte Carlo error")
+            parts.append(f"{name} have no Monte Carlo error in either fit")
             continue
         worst = z.index.to_list()[int(z.to_numpy().argmax())]
         where = " ".join(str(part) for part in worst if part != "")

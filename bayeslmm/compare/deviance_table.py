@@ -26,7 +26,7 @@ EXAMPLE = 'For example {("scalar", "equal"): model, ("scalar", "free"): other}'
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """A model in a table, with what was printed of it elsewhere.
+    """A model in a table, with its published deviance where there is one.
 
     Attributes
     ----------
@@ -34,7 +34,7 @@ class Cell:
     printed : str, optional
         ``"307(3)"``: the deviance and the number of parameters.
     remark : str, optional
-        What is to be said of the print.
+        A remark about the published value.
     """
 
     model: HoldsModel
@@ -44,19 +44,19 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class DevianceTable:
-    """What `deviance_table` found; it prints as such tables are printed, with its notes.
+    """The result of `deviance_table`; it prints as published tables do, with its notes.
 
     Attributes
     ----------
     table : DataFrame
-        -2 log likelihood without n log 2 pi; ``-inf`` where it is unbounded, NaN where the model
-        was refused for another reason.
+        -2 log likelihood without n log 2 pi; ``-inf`` where it is unbounded, NaN where it is not
+        available for another reason.
     parameters : DataFrame
-        How many each model has: fixed effects of full rank, and variance parameters.
+        Number of parameters: rank of the fixed effects plus variance parameters.
     printed : DataFrame
-        Both as text, ``"307(3)"``: as printed elsewhere where that is known, else rounded.
+        Both as text, ``"307(3)"``: the published value where it is known, else rounded.
     notes : tuple of str
-        Where the print differs, remarks, and what the fits said.
+        Differences from published values, remarks, and the notes of the fits.
     reasons : dict
         By (row, column), why a cell has no finite deviance.
     """
@@ -80,8 +80,8 @@ def deviance_table(
     Parameters
     ----------
     cells : mapping
-        Models by (row, column), or dicts of models by column in a dict by row. A `Cell` carries
-        what was printed elsewhere; `bayeslmm.load_cells` reads such from a model file.
+        Models by (row, column), or a dict by row of dicts by column. A `Cell` adds the published
+        value; `bayeslmm.load_cells` reads cells from a model file.
 
     Returns
     -------
@@ -90,9 +90,9 @@ def deviance_table(
     Raises
     ------
     DataError
-        No cell, or one that is named in another way.
+        No cell, or a key that is not (row, column).
     ModelError
-        Something that is not a model, or models of different rows.
+        An object that is not a model, or models of different rows.
 
     Notes
     -----
@@ -123,7 +123,7 @@ def deviance_table(
 
 
 def _deviance(model: Model) -> tuple[float, str | None, list[str]]:
-    """The deviance without its constant, why there is none, and what the fit said."""
+    """The deviance without its constant, the reason if there is none, and the fit's notes."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", BayeslmmWarning)  # they are the fit's notes
         try:
@@ -156,7 +156,9 @@ def _some(text: str | None) -> list[str]:
 
 def _by_key(cells: object) -> dict[Key, Cell]:
     if not isinstance(cells, Mapping) or not cells:
-        raise DataError("A table needs cells", got=type(cells).__name__, hint=EXAMPLE)
+        raise DataError(
+            "cells must be a non-empty dict of models", got=type(cells).__name__, hint=EXAMPLE
+        )
     flat: dict[object, object] = {}
     for key, value in cells.items():
         inner = value.items() if isinstance(value, Mapping) else None
@@ -164,7 +166,9 @@ def _by_key(cells: object) -> dict[Key, Cell]:
     out: dict[Key, Cell] = {}
     for key, value in flat.items():
         if not (isinstance(key, tuple) and len(key) == 2 and all(isinstance(k, str) for k in key)):
-            raise DataError("Cells go by (row, column), two texts", got=repr(key), hint=EXAMPLE)
+            raise DataError(
+                "The key of a cell must be (row, column), both text", got=repr(key), hint=EXAMPLE
+            )
         cell = value if isinstance(value, Cell) else None
         if cell is None:
             if not isinstance(value, HoldsModel):
@@ -179,4 +183,4 @@ def _require_one_response(cells: Mapping[Key, Cell]) -> None:
     y = cells[first].model.resolved.design.y
     for key in others:
         if not np.array_equal(cells[key].model.resolved.design.y, y):
-            raise ModelError(f"Cells {first} and {key} are of different responses or rows")
+            raise ModelError(f"Cells {first} and {key} have different responses or rows")

@@ -1,4 +1,4 @@
-"""What this room asks of models and fits, and the checks that they belong together."""
+"""Interfaces of models and fits for comparisons, and checks that they are comparable."""
 
 from __future__ import annotations
 
@@ -42,54 +42,57 @@ Fits = Mapping[str, HoldsFit] | HoldsFit
 
 
 def named(fits: Fits, taken: tuple[str, ...] = ()) -> dict[str, HoldsFit]:
-    """Fits by the names that tables and pictures show; one alone goes by its method.
+    """Fits by the names that tables and pictures show; a single fit is named by its method.
 
     Parameters
     ----------
     fits : mapping of str to fit, or fit
     taken : tuple of str
-        Names that the caller's table has for itself.
+        Names of other columns of the caller's table, not allowed for a fit.
 
     Raises
     ------
     FitError
-        Nothing to compare, or something that is not a fit.
+        No fit, or an object that is not a fit.
     DataError
-        A name that is taken, or is not a text.
+        A name that is not allowed, or is not text.
     """
     if isinstance(fits, HoldsFit):
         return {fits.method: fits}
     if not isinstance(fits, Mapping):
-        raise FitError("Fits go in a dict by name", got=type(fits).__name__, hint=_EXAMPLE)
+        raise FitError("Fits must be a dict by name", got=type(fits).__name__, hint=_EXAMPLE)
     if not fits:
-        raise FitError("There is no fit in the dict", hint=_EXAMPLE)
+        raise FitError("The dict of fits is empty", hint=_EXAMPLE)
     for name, fit in fits.items():
         if not isinstance(name, str):
-            raise DataError("Names of fits are texts", got=repr(name), hint=_EXAMPLE)
+            raise DataError("The name of a fit must be text", got=repr(name), hint=_EXAMPLE)
         if name in taken:
-            raise DataError(f"A fit can't be called {name!r}: the table has such a column")
+            raise DataError(
+                f"The name {name!r} is not allowed for a fit: the table has a column of that name",
+                hint="Choose another name for the fit",
+            )
         if not isinstance(fit, HoldsFit):
             raise FitError(f"{name!r} is not a fit", got=type(fit).__name__, hint="Use model.fit()")
     return dict(fits)
 
 
-_EXAMPLE = "For example {'BLUP': model.fit('reml'), 'exact': model.fit('exact')}"
+_EXAMPLE = "Write {'BLUP': model.fit('reml'), 'exact': model.fit('exact')}"
 
 
 def resolved_of(model: HoldsModel) -> Model:
-    """The inner model of what a user hands in as one."""
+    """The inner model of a Model or a Fit."""
     if not isinstance(model, HoldsModel):
         raise ModelError("The first argument must be a model", got=type(model).__name__)
     return model.resolved
 
 
 def require_model(model: Model, fits: Mapping[str, HoldsFit]) -> None:
-    """Refuse fits of another formula, or of other rows. Their priors may differ.
+    """Raise an error for fits of another formula or other rows. Their priors may differ.
 
     Raises
     ------
     ModelError
-        Naming the fit, and what differs.
+        A fit of another model; the message names the fit and the difference.
     """
     for name, fit in fits.items():
         other = fit.resolved
@@ -102,7 +105,10 @@ def require_model(model: Model, fits: Mapping[str, HoldsFit]) -> None:
                 allowed=str(model.design.formula),
             )
         if not _same_numbers(model, other):
-            raise ModelError(f"Fit {name!r} is of the same formula on other data")
+            raise ModelError(
+                f"Fit {name!r} has the same formula but other data",
+                hint="Fit all methods to one Model",
+            )
 
 
 def _same_numbers(a: Model, b: Model) -> bool:
@@ -115,7 +121,7 @@ def _same_numbers(a: Model, b: Model) -> bool:
 
 
 def block_index(model: Model, group: str | None) -> int:
-    """Which of the design's blocks a grouping factor is; the first where none is named.
+    """The index of a grouping factor among the design's blocks; the first by default.
 
     Raises
     ------

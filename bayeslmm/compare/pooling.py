@@ -1,4 +1,4 @@
-"""No pooling, the population and the estimate between them, for one fit."""
+"""Estimates without pooling, population values and shrunken estimates of one fit."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Pooling:
-    """The levels of one factor as a fit has them.
+    """Population values, effects and reliabilities of the levels of one factor in a fit.
 
     Attributes
     ----------
     population : ndarray, shape (J, k)
-        What the fixed effects add to each level's own coefficients.
+        Each level's coefficients by the fixed effects alone.
     u : ndarray, shape (J, k)
-        BLUPs or posterior means of its effects.
+        BLUPs or posterior means of the random effects.
     alone : ndarray, shape (J, k)
-        Its effects without shrinkage; NaN where the level's rows don't determine them.
+        Effects without shrinkage; NaN where the level's rows don't determine them.
     reliability : ndarray, shape (J, k)
     """
 

@@ -1,4 +1,4 @@
-"""Each level's own coefficients: without pooling, in the population, and shrunken between."""
+"""Coefficients by level: without pooling, in the population, and shrunken."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ COLUMNS = ("group", "level", "coef", "no_pooling", "population")
 
 
 def shrinkage(model: HoldsModel, fits: Fits, *, group: str | None = None) -> pd.DataFrame:
-    """No pooling, population and the fits' estimates of every level's own coefficients.
+    """Coefficients by level: no pooling, population, and the estimates of the fits.
 
     Parameters
     ----------
@@ -28,7 +28,7 @@ def shrinkage(model: HoldsModel, fits: Fits, *, group: str | None = None) -> pd.
     fits : mapping of str to fit, or fit
         Fits of that model.
     group : str, optional
-        One grouping factor; all by default.
+        A grouping factor; all by default.
 
     Returns
     -------
@@ -36,16 +36,16 @@ def shrinkage(model: HoldsModel, fits: Fits, *, group: str | None = None) -> pd.
         A row for each ``group, level, coef``, and
 
         ``no_pooling``
-            the level's own estimate with everything else in the model as it is: its effects have
-            a flat prior; the fixed effects and the variances are those of the first fit, and all
-            other random effects keep their distribution. NaN for coefficients that the level's
-            rows don't determine. In a one-way layout it is the level's mean.
+            the level's estimate without shrinkage: its effects have a flat prior, the fixed
+            effects and the variances are those of the first fit, and all other random effects
+            keep their distribution. NaN for coefficients that the level's rows don't determine.
+            In a one-way layout it is the level's mean.
         ``population``
-            what the first fit's fixed effects add to the level's own coefficients, its
-            level-constant covariates counted (see ``fit.coef``).
+            the level's coefficients by the first fit's fixed effects alone, including those of
+            covariates that are constant within the level (see ``fit.coef``).
         a column for each fit
-            its estimate of the level's own coefficient, ``fit.coef()``: its own population value
-            + u, u the BLUP or the posterior mean.
+            its estimate of the level's coefficient, ``fit.coef()``: its population value + u,
+            where u is the BLUP or the posterior mean.
         ``factor[...]`` for each fit
             reliability 1 - Var(u | y, beta) / Var(u), in closed form at the fit's variances
             (posterior means in Bayesian fits): 0 is complete pooling, 1 none. In a balanced
@@ -54,7 +54,7 @@ def shrinkage(model: HoldsModel, fits: Fits, *, group: str | None = None) -> pd.
     Raises
     ------
     FitError
-        No fit, or something else.
+        No fit, or an object that is not a fit.
     ModelError
         A fit of another model; a model without random effects.
     MethodError
@@ -65,9 +65,9 @@ def shrinkage(model: HoldsModel, fits: Fits, *, group: str | None = None) -> pd.
     With G the covariance of a level's effects and S the sampling variance of its estimate without
     pooling, the BLUP is population + W (no pooling - population), W = G (G + S)⁻¹ (de Leeuw &
     Kreft, 1986, J. Educ. Stat. 11(1), 57-85; Robinson, 1991, Stat. Sci. 6(1), 15-32). With one
-    coefficient a level W is the factor; with several it is a matrix, and an estimate need not lie
-    between no pooling and population in each of them. Related levels (``relationship=``) are
-    pulled to what their relatives predict.
+    coefficient per level W is the factor; with several it is a matrix, and an estimate need not
+    lie between no pooling and population in each of them. Related levels (``relationship=``) are
+    shrunk towards the values that their relatives predict.
     """
     resolved = resolved_of(model)
     chosen = named(fits, taken=COLUMNS)

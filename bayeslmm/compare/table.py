@@ -23,8 +23,8 @@ def compare_fits(fits: Fits, *, effects: str = "fixed") -> pd.DataFrame:
     fits : mapping of str to fit
         ``{"BLUP": reml, "exact": post}``; any methods, and different models of one response.
     effects : {"fixed", "all"}
-        Fixed effects, standard deviations, correlations and the residual's; ``"all"`` adds
-        every level's random effects.
+        ``"fixed"``: fixed effects, standard deviations (sigma too) and correlations; ``"all"``
+        adds the random effects of every level.
 
     Returns
     -------
@@ -37,7 +37,7 @@ def compare_fits(fits: Fits, *, effects: str = "fixed") -> pd.DataFrame:
     Raises
     ------
     FitError
-        Nothing to compare, or something that is not a fit.
+        No fit, or an object that is not a fit.
     ModelError
         Fits of different responses.
     """
@@ -84,4 +84,4 @@ def _require_one_response(fits: dict[str, HoldsFit]) -> None:
     responses = {name: fit.resolved.design.formula.response for name, fit in fits.items()}
     if len(set(responses.values())) > 1:
         got = ", ".join(f"{name}: {response}" for name, response in responses.items())
-        raise ModelError("Fits of different responses can't stand side by side", got=got)
+        raise ModelError("Fits of different responses can't be compared", got=got)

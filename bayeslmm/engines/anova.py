@@ -57,7 +57,7 @@ class Anova(Engine):
             )
         reason = not_independent(model)
         if reason is not None:
-            return f"'anova' sets sums of squares equal to their expectations: {reason}"
+            return f"'anova' needs {reason}"
         if model.n <= len(model.aliasing.kept):
             return f"{model.n} rows for {len(model.aliasing.kept)} fixed coefficients leave nothing"
         # what the restricted likelihood can't tell, sums of squares can't

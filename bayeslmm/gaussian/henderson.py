@@ -103,9 +103,8 @@ def not_independent(model: Model) -> str | None:
         if not scalar or structure.name not in ("us", "diag", "id"):
             what = ", ".join(term.coefs)
             return (
-                f"its random terms must be independent variances, and ({what} | {term.group}) has "
-                f"the structure {structure.name!r} of correlated effects. (x || g) makes them "
-                "independent; 'reml' takes them as they are."
+                f"independent random effects, and ({what} | {term.group}) are correlated "
+                f"({structure.name}); write (x || g), or use 'reml'."
             )
     return None
 

@@ -67,7 +67,7 @@ def test_a_folder_that_cannot_be_made_is_refused_before_the_work(tmp_path, capsy
     taken.write_text("a file")
     assert run("fit", "pastes", "--method", "reml", "--out", str(taken)) == 1
     captured = capsys.readouterr()
-    assert "Results can't go to" in captured.err
+    assert "can't be created" in captured.err
     assert captured.out == ""
 
 

@@ -140,7 +140,7 @@ def test_it_prints() -> None:
     found = bl.optimal_design("~ x + I(x**2)", line(), 30, seed=1)
     text = repr(found)
     assert "D-optimal design of 30 rows" in text and "the first 12" in text
-    assert "D-efficiency at least 100.0%" in text and "starts ended" in text
+    assert "D-efficiency: at least 100.0%" in text and "starts reached" in text
     assert "<table" in found._repr_html_()
 
 
@@ -148,7 +148,7 @@ def test_it_prints() -> None:
     ("error", "words", "arguments"),
     [
         (MethodError, "criterion='Z'.*I", {"criterion": "Z"}),
-        (MethodError, "n must be a whole number", {"n": 0}),
+        (MethodError, "n must be a positive whole number", {"n": 0}),
         (MethodError, "starts must be", {"starts": 1.5}),
         (MethodError, "21 candidates", {"n": 22, "repeats": False}),
         (IdentifiabilityError, "1 rows can't determine 2", {"n": 1}),
@@ -156,7 +156,7 @@ def test_it_prints() -> None:
         (ColumnError, "'z'", {"formula": "~ z"}),
         (PriorError, r"shape \(2, 2\)", {"prior": np.eye(3)}),
         (PriorError, "negative eigenvalue", {"prior": -1.0}),
-        (DataError, "misses values.*2", {"candidates": {"x": [1.0, 2.0, np.nan]}}),
+        (DataError, "missing values.*2", {"candidates": {"x": [1.0, 2.0, np.nan]}}),
     ],
 )
 def test_refusals(error: type[BayeslmmError], words: str, arguments: dict[str, Any]) -> None:

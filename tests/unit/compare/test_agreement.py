@@ -108,7 +108,7 @@ def test_the_sentence_names_the_worst(exact: bl.Fit, again: bl.Fit) -> None:
 
 def test_refusals(exact: bl.Fit, reml: bl.Fit, dyestuff2: tuple[bl.Model, bl.Fit]) -> None:
     e = bl.errors
-    with pytest.raises(e.FitError, match="between two fits"):
+    with pytest.raises(e.FitError, match="exactly two fits"):
         agreement({"a": exact})
     with pytest.raises(e.FitError, match=r"'BLUP' \(reml\) has no posterior"):
         agreement({"exact": exact, "BLUP": reml})

@@ -245,7 +245,7 @@ def test_refusals(sleepstudy: bl.Model, reml: bl.Fit) -> None:
         bl.plot_fitted(sleepstudy, reml, max_levels=0)
     with pytest.raises(e.FitError, match="must be one fit"):
         anything({"BLUP": reml})
-    with pytest.raises(e.FitError, match="no fit in the dict"):
+    with pytest.raises(e.FitError, match="dict of fits is empty"):
         bl.plot_fitted(sleepstudy, {})
     for place in (plt.figure, "axes", [1, 2]):
         with pytest.raises(e.MethodError, match="ax can't be drawn on"):
