@@ -257,7 +257,8 @@ def _draws(
     for c, g in zip(at.covariances, group_names(model), strict=True):
         one_sd, one_cor = sds_and_correlations(c[0], g)
         sd.append(ratio[..., None] * one_sd)
-        cor.append(np.broadcast_to(one_cor, (*sigma.shape, len(one_cor))))
+        # without a variance there is no correlation, and in a trace 0 serves as well as any other
+        cor.append(np.broadcast_to(np.nan_to_num(one_cor), (*sigma.shape, len(one_cor))))
     return Draws(
         columns=factor.equations.moments.columns,
         beta=effects.beta.reshape(*sigma.shape, -1),

@@ -55,7 +55,8 @@ def _small_cholesky(a: Floats) -> Floats:
             for i in range(j + 1, a.shape[-1]):
                 rest = a[..., i, j] - np.sum(out[..., i, :j] * row, axis=-1)
                 out[..., i, j] = rest / out[..., j, j]
-    out[np.isnan(out[..., -1, -1])] = np.nan  # a pivot's NaN has gone on to the last one
+    if a.shape[-1]:
+        out[np.isnan(out[..., -1, -1])] = np.nan  # a pivot's NaN has gone on to the last one
     return out
 
 

@@ -27,6 +27,7 @@ SMALL = 1e-6  # a predicted decrease after which the same Hessian serves once mo
 NEARLY = 1e-7  # a predicted decrease at which Newton's steps take over
 WIDEST = 2.0  # a step's most in units of the variable
 MOST_STEPS, MOST_NEWTON = 200, 60
+MOST_CALLS, MOST_CALLS_EACH = 300, 40  # evaluations in all, and more for each variable
 ESCAPES = (0.01, 0.1, 1.0)
 
 
@@ -118,14 +119,22 @@ def minimise(
     about = np.ones_like(start) if curvature is None else curvature
     edge = boundary or Bounds(lower)
     box = _Box(lower, np.full(len(start), np.inf) if upper is None else upper)
-    x = _descend(counted, start, box, about)
-    for _ in range(2 * len(start) + 1):
-        found = _polish(counted, x, box, edge, tolerance)
-        better = _escape(counted, found, edge)
-        if better is None:
-            return found
-        x = _descend(counted, better, box, about)
+    counted.limit = MOST_CALLS + MOST_CALLS_EACH * len(start)
+    try:
+        x = _descend(counted, start, box, about)
+        for _ in range(2 * len(start) + 1):
+            found = _polish(counted, x, box, edge, tolerance)
+            better = _escape(counted, found, edge)
+            if better is None:
+                return found
+            x = _descend(counted, better, box, about)
+    except _Spent:
+        return counted.lowest()
     return found
+
+
+class _Spent(Exception):
+    """The evaluations that a search may take are spent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,14 +172,24 @@ class _Counted:
         self.f = f
         self.together = many
         self.calls = 0
+        self.limit = MOST_CALLS
         self._known: dict[bytes, tuple[float, Floats]] = {}
 
     def __call__(self, x: Floats) -> tuple[float, Floats]:
         key = x.tobytes()
         if key not in self._known:
+            if self.calls >= self.limit:
+                raise _Spent
             self.calls += 1
             self._known[key] = _finite(*self.f(x))
         return self._known[key]
+
+    def lowest(self) -> Minimum:
+        """The lowest point so far, as one that has not converged and has no curvature."""
+        key = min(self._known, key=lambda k: self._known[k][0])
+        x, (value, slope) = np.frombuffer(key).copy(), self._known[key]
+        nothing = np.full((len(x), len(x)), np.nan)
+        return Minimum(x, value, slope, nothing, False, self.calls)
 
     def many(self, points: list[Floats]) -> list[tuple[float, Floats]]:
         """The function at several points."""

@@ -48,6 +48,8 @@ def test_the_posterior_at_no_variance_is_the_fixed_effects_own(name):
     np.testing.assert_allclose(fit.fixef()["estimate"], inverse @ X.T @ frame["y"], rtol=1e-10)
     np.testing.assert_allclose(fit.vcov(), 0.49 * inverse, rtol=1e-10)
     assert np.all(fit.ranef()[["estimate", "std_error"]] == 0)
+    for name, draws in fit.tree["posterior"].data_vars.items():
+        assert np.all(np.isfinite(draws)), name
     numbers = fit.varcorr().query("kind == 'par'")["estimate"]
     assert np.all(np.isfinite(numbers))
 

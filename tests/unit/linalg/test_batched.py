@@ -6,7 +6,13 @@ import numpy as np
 import pytest
 
 from bayeslmm.linalg import lapack
-from bayeslmm.linalg.batched import cholesky, log_diagonal, solve_lower, solve_upper
+from bayeslmm.linalg.batched import (
+    cholesky,
+    cholesky_to_last,
+    log_diagonal,
+    solve_lower,
+    solve_upper,
+)
 from bayeslmm.linalg.differences import gradient, hessian, jacobian
 
 RNG = np.random.default_rng(3)
@@ -99,3 +105,9 @@ def test_lapack_says_where_a_matrix_is_not_positive_definite() -> None:
     assert lapack.cholesky(large) == 401
     with pytest.raises(ValueError, match="F order"):
         lapack.cholesky(np.arange(9.0).reshape(3, 3))
+
+
+def test_no_columns_have_a_factor() -> None:
+    assert cholesky(np.empty((3, 0, 0))).shape == (3, 0, 0)
+    lost = cholesky_to_last(np.array([[[-1.0]], [[4.0]]]))
+    np.testing.assert_array_equal(lost, [[[0.0]], [[2.0]]])

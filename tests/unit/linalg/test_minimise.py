@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+import bayeslmm.linalg.minimise as minimise_module
 from bayeslmm.linalg.differences import gradient
 from bayeslmm.linalg.minimise import Smooth, hessian, minimise
 
@@ -173,3 +174,20 @@ def test_hessian_from_gradients() -> None:
 def test_nothing_to_minimise() -> None:
     found = minimise(lambda x: (4.0, np.empty(0)), np.empty(0), np.empty(0))
     assert found.converged and found.value == 4.0 and found.evaluations == 1
+
+
+def test_a_search_is_cut_at_its_evaluations(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The lowest point seen is returned, as one that has not converged."""
+    monkeypatch.setattr(minimise_module, "MOST_CALLS", 4)
+    monkeypatch.setattr(minimise_module, "MOST_CALLS_EACH", 3)
+    seen: list[float] = []
+
+    def valley(x: np.ndarray) -> tuple[float, np.ndarray]:
+        a, b = 1 - x[0], x[1] - x[0] ** 2
+        seen.append(float(a**2 + 100 * b**2))
+        return seen[-1], np.array([-2 * a - 400 * x[0] * b, 200 * b])
+
+    found = minimise(valley, np.array([-1.2, 1.0]), np.full(2, -np.inf))
+    assert len(seen) == found.evaluations == 10
+    assert found.value == min(seen)
+    assert not found.converged and np.all(np.isnan(found.hessian))
