@@ -13,6 +13,7 @@ from bayeslmm.fit.covariances import sds_and_correlations
 from bayeslmm.fit.tree import Draws, effects_dataset, posterior_dataset
 from bayeslmm.gaussian.effects import drawn_effects, effect_moments
 from bayeslmm.gaussian.target import Target
+from bayeslmm.gaussian.variances import own_covariances
 from bayeslmm.graph import with_free_values
 from bayeslmm.model.names import group_names
 
@@ -69,14 +70,13 @@ def collect(
     if needed <= memory:
         parts = list(drawn_effects(density, psi, rng))
         u = tuple(np.concatenate([e.u[b] for e in parts]) for b in range(len(parts[0].u)))
-        draws = _arranged(density, psi, np.concatenate([e.beta for e in parts]), u, order, shape)
-        posterior = with_free_values(density.model, posterior_dataset(density.model, draws))
+        beta = np.concatenate([e.beta for e in parts])
+        posterior = _posterior(density, psi, beta, u, order, shape)
         return Gathered({"posterior": posterior}, order, ())
     count = min(len(psi), int(np.clip(WORK / (40 * density.seconds), LEAST, MOST)))
     chosen = psi[np.linspace(0, len(psi) - 1, count).astype(int)]
     found = effect_moments(density, psi, chosen, rng)
-    draws = _arranged(density, psi, found.draws, (), order, shape)
-    posterior = with_free_values(density.model, posterior_dataset(density.model, draws))
+    posterior = _posterior(density, psi, found.draws, (), order, shape)
     columns = density.equations.moments.columns
     effects = effects_dataset(density.model, columns, found)
     note = (
@@ -89,25 +89,26 @@ def collect(
     return Gathered({"posterior": posterior, "effects": effects}, order, (note,))
 
 
-def _arranged(
+def _posterior(
     density: Target,
     psi: Floats,
     beta: Floats,
     u: tuple[Floats, ...],
     order: NDArray[np.intp],
     shape: tuple[int, int],
-) -> Draws:
-    """Draws in their order, (chain, draw) leading, with the variances in users' terms."""
+) -> xr.Dataset:
+    """Draws in their order, (chain, draw) leading, with the variances in users' terms and in those
+    of the priors."""
 
     def put(values: Floats) -> Floats:
         return values[order].reshape(*shape, *values.shape[1:])
 
+    model = density.model
     read, sigma2 = density.read(psi)
     scales = [
         sds_and_correlations(f @ f.swapaxes(1, 2), g)
-        for f, g in zip(read.factors, group_names(density.model), strict=True)
+        for f, g in zip(read.factors, group_names(model), strict=True)
     ]
-    model = density.model
     pars = [[np.empty((len(psi), 0))] for _ in model.design.blocks]
     for term, values in zip(model.terms, read.values, strict=True):
         pars[term.block].append(values)
@@ -116,7 +117,7 @@ def _arranged(
     if delta is not None and model.residual is not None:
         ratios, residual_par, _ = model.residual.natural(delta)
         sigma = sigma if model.strata is None else sigma[:, None] * ratios
-    return Draws(
+    draws = Draws(
         columns=density.equations.moments.columns,
         beta=put(beta),
         u=tuple(put(x) for x in u),
@@ -126,3 +127,8 @@ def _arranged(
         par=tuple(put(np.concatenate(p, axis=1)) for p in pars),
         residual_par=None if residual_par is None else put(residual_par),
     )
+    own = []
+    for covariance, g in zip(own_covariances(model, read), group_names(model), strict=True):
+        sd, cor = sds_and_correlations(covariance, g)
+        own.append((put(sd), put(np.nan_to_num(cor))))
+    return with_free_values(model, posterior_dataset(model, draws), own)

@@ -17,10 +17,11 @@ from numpy.typing import NDArray
 from bayeslmm.errors import PriorWarning, warn
 from bayeslmm.fit.covariances import covariance_of
 from bayeslmm.gaussian.equations import equations
-from bayeslmm.gaussian.variances import Variances, lambdas_from_covariances
+from bayeslmm.gaussian.variances import roots_from_own
 from bayeslmm.gaussian.working import working_model
+from bayeslmm.graph import own_scales, scales_in
 from bayeslmm.model import Model, not_gaussian, prior_rows, unreachable
-from bayeslmm.model.names import RESIDUAL_PAR, group_names, residual_names
+from bayeslmm.model.names import RESIDUAL_PAR, GroupNames, group_names, residual_names
 
 Floats = NDArray[np.float64]
 SAMPLE = ("chain", "draw")
@@ -45,18 +46,18 @@ def narrow_priors(model: Model, tree: xr.DataTree) -> list[str]:
         return []
     posterior = tree["posterior"].to_dataset()
     means = posterior.mean(SAMPLE)
-    try:
-        estimate, covariance = _flat(model, posterior, means)
-    except (np.linalg.LinAlgError, KeyError, ValueError):
-        return []
     kept = list(model.aliasing.kept)
     rows = prior_rows(model).on(kept)
+    try:
+        estimates, variances = _flat(model, posterior, means, rows.rows)
+    except (np.linalg.LinAlgError, KeyError, ValueError):
+        return []
     beta = means["beta"].reindex(coef=[model.design.coefs[c] for c in kept], fill_value=0.0).values
     found = []
     for r, own in enumerate(rows.own):
         name, row = model.design.coefs[kept[own]], rows.rows[r]
-        error = float(np.sqrt(row @ covariance @ row))
-        here, data = float(row @ beta), float(row @ estimate)
+        error, data = float(np.sqrt(variances[r])), float(estimates[r])
+        here = float(row @ beta)
         if rows.scale[r] < error and abs(here - data) > error:
             found.append(
                 f"The prior of {name!r} decides its estimate: its standard deviation "
@@ -71,14 +72,13 @@ def _on_beta(key: object) -> bool:
     return str(key).strip().startswith(("beta", "Intercept"))
 
 
-def _flat(model: Model, posterior: xr.Dataset, means: xr.Dataset) -> tuple[Floats, Floats]:
-    """Coefficients under flat priors and their covariance, shapes (p,) and (p, p), of the
-    unaliased columns, at the posterior means of the variances."""
-    covariances, names = [], group_names(model)
-    for g in names:
-        sd = posterior[g.sd].transpose(*SAMPLE, ...).values
-        cor = posterior[g.cor].transpose(*SAMPLE, ...).values if g.pairs else sd[..., :0]
-        covariances.append(covariance_of(sd, cor, g).mean(axis=(0, 1))[None])
+def _flat(
+    model: Model, posterior: xr.Dataset, means: xr.Dataset, rows: Floats
+) -> tuple[Floats, Floats]:
+    """Estimates and variances of linear combinations of coefficients, rows of shape (r, p), under
+    flat priors at the posterior means of the variances; of the unaliased columns."""
+    names = group_names(model)
+    own = tuple(_mean_covariance(model, i, g, posterior) for i, g in enumerate(names))
     sigma, delta = np.ones(1), None
     if not_gaussian(model, "exact") is not None:
         eta = model.design.offset + model.design.X[:, list(model.columns)] @ _beta(model, means)
@@ -89,14 +89,27 @@ def _flat(model: Model, posterior: xr.Dataset, means: xr.Dataset) -> tuple[Float
         sigma = np.atleast_1d(means["sigma"].values)
     if model.residual is not None:
         pars = residual_names(model).pars
-        own = means[RESIDUAL_PAR].values if pars else np.empty(0)
-        delta = model.residual.delta(sigma[None], own[None])
+        values = means[RESIDUAL_PAR].values if pars else np.empty(0)
+        delta = model.residual.delta(sigma[None], values[None])
     system = equations(model, model.aliasing.kept)
     about = system.moments.coordinates
-    at = Variances(tuple(covariances), sigma[:1], delta)
-    factor = system.at(lambdas_from_covariances(about, at), sigma[:1] ** 2)
-    covariance = sigma[0] ** 2 * about.T @ factor.inner_covariance @ about.T.T
-    return about.beta(factor.inner_beta)[0], covariance
+    roots = roots_from_own(model, about, own, sigma[:1])
+    factor = system.at(roots if delta is None else (*roots, delta[:, None, :]), sigma[:1] ** 2)
+    inner = rows @ about.T
+    variances = np.einsum("ri,ij,rj->r", inner, factor.inner_covariance, inner)
+    return rows @ about.shift + inner @ factor.inner_beta[0], sigma[0] ** 2 * variances
+
+
+def _mean_covariance(model: Model, index: int, g: GroupNames, posterior: xr.Dataset) -> Floats:
+    """The posterior mean of the covariance of the effects that a factor's priors are on,
+    (1, k, k)."""
+    scales = scales_in(model, index, g, posterior)
+    if scales is None:
+        sd = posterior[g.sd].transpose(*SAMPLE, ...).values
+        cor = posterior[g.cor].transpose(*SAMPLE, ...).values if g.pairs else sd[..., :0]
+        scales = own_scales(model, index, g, sd, cor)
+    covariance = covariance_of(*scales, g)
+    return covariance.reshape(-1, *covariance.shape[-2:]).mean(axis=0)[None]
 
 
 def _beta(model: Model, means: xr.Dataset) -> Floats:

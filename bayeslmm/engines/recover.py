@@ -14,9 +14,10 @@ from bayeslmm.fit.covariances import covariance_of
 from bayeslmm.fit.tree import SAMPLE
 from bayeslmm.gaussian.target import Target, target
 from bayeslmm.gaussian.variances import psi_of
+from bayeslmm.graph import scales_in
 from bayeslmm.graph.collapsed import MULTIPLIER, refusal
 from bayeslmm.model import Model
-from bayeslmm.model.names import RESIDUAL_PAR, group_names, residual_names
+from bayeslmm.model.names import RESIDUAL_PAR, GroupNames, group_names, residual_names
 
 Floats = NDArray[np.float64]
 INSIDE = 1e-12  # how far correlation matrices are kept from singular ones
@@ -105,16 +106,16 @@ def _joined(model: Model, drawn: xr.Dataset, sampled: xr.Dataset) -> xr.Dataset:
 def _psi(density: Target, posterior: xr.Dataset, size: int) -> Floats:
     """The room's coordinates of every draw, shape (size, d)."""
     model = density.model
-    covariances, names = [], group_names(model)
-    for g in names:
-        sd = np.maximum(_flat(posterior, g.sd, size, len(g.sds)), LEAST_SD)
-        cor = np.empty((size, 0))
-        if g.pairs:
-            cor = (1 - INSIDE) * _flat(posterior, g.cor, size, len(g.pairs))
-        covariances.append(covariance_of(sd, cor, g))
+    covariances, own, names = [], [], group_names(model)
+    for index, g in enumerate(names):
+        sd = _flat(posterior, g.sd, size, len(g.sds))
+        cor = _flat(posterior, g.cor, size, len(g.pairs)) if g.pairs else np.empty((size, 0))
+        covariances.append(_inside(sd, cor, g))
+        drawn = scales_in(model, index, g, posterior)
+        own.append(None if drawn is None else _inside(*drawn, g))
     about = density.equations.moments.coordinates
     values = [_flat(posterior, g.par, size, len(g.pars)) if g.pars else None for g in names]
-    parts = [psi_of(model, about, tuple(covariances), values)]
+    parts = [psi_of(model, about, tuple(covariances), values, own)]
     sigma = np.ones((size, 1))
     if not model.sigma_known:
         strata = 1 if model.strata is None else len(model.strata.labels)
@@ -122,11 +123,16 @@ def _psi(density: Target, posterior: xr.Dataset, size: int) -> Floats:
         parts.append(np.log(sigma[:, :1]))
     if model.residual is not None:
         pars = residual_names(model).pars
-        own = _flat(posterior, RESIDUAL_PAR, size, len(pars)) if pars else np.empty((size, 0))
-        parts.append(model.residual.delta(sigma, own))
+        found = _flat(posterior, RESIDUAL_PAR, size, len(pars)) if pars else np.empty((size, 0))
+        parts.append(model.residual.delta(sigma, found))
     if len(density.rows.heavy):
         parts.append(np.log(_flat(posterior, MULTIPLIER, size, len(density.rows.heavy))))
     return np.concatenate([p.reshape(size, -1) for p in parts], axis=1)
+
+
+def _inside(sd: Floats, cor: Floats, g: GroupNames) -> Floats:
+    """Covariances, kept from singular ones."""
+    return covariance_of(np.maximum(sd, LEAST_SD), (1 - INSIDE) * cor, g)
 
 
 def _flat(posterior: xr.Dataset, name: str, size: int, width: int) -> Any:

@@ -17,7 +17,7 @@ from bayeslmm.gaussian.coordinates import Coordinates
 from bayeslmm.gaussian.equations import Equations, Factor, FactorPoint, equations
 from bayeslmm.gaussian.likelihood import marginal_deviance, marginal_slopes
 from bayeslmm.gaussian.posterior import normal_prior
-from bayeslmm.gaussian.variances import PsiPoint, Variances, read_psi, write_psi
+from bayeslmm.gaussian.variances import PsiPoint, psi_of_scale, read_psi
 from bayeslmm.model import Model, PriorRows, prior_rows, sd_log_prior
 
 Floats = NDArray[np.float64]
@@ -106,10 +106,7 @@ class Target:
         m = self.equations.moments
         spread = float(np.sqrt(m.ff[-1, -1] / max(1, m.n)))
         sigma = 1.0 if self.model.sigma_known else 0.6 * spread
-        covariances = tuple(
-            (0.5 * spread) ** 2 * np.diag(np.diag(C) ** 2)[None] for C in self._about.blocks
-        )
-        psi = write_psi(self.model, self._about, Variances(covariances, np.array([sigma])))
+        psi = psi_of_scale(self.model, self._about, 0.5 * spread)
         tail = [] if self.model.sigma_known else [np.log(sigma)]
         residual = self.model.residual
         delta = np.empty(0) if residual is None else residual.start

@@ -120,12 +120,17 @@ def lambdas_from_covariances(about: Coordinates, variances: Variances) -> tuple[
     out = []
     for C, cov in zip(about.blocks, variances.covariances, strict=True):
         inner = np.linalg.solve(C, np.linalg.solve(C, cov).swapaxes(1, 2))
-        scale = np.sqrt(np.clip(np.einsum("sii->si", inner), 0.0, None))
-        safe = np.where(scale > 0, scale, 1.0)
-        values, vectors = np.linalg.eigh(inner / (safe[:, :, None] * safe[:, None, :]))
-        root = vectors * np.sqrt(np.clip(values, 0.0, None))[:, None, :]
-        out.append(scale[:, :, None] * root / variances.sigma[:, None, None])
+        out.append(_relative_root(inner, variances.sigma))
     return tuple(out) if variances.delta is None else (*out, variances.delta[:, None, :])
+
+
+def _relative_root(covariance: Floats, sigma: Floats) -> Floats:
+    """A root of each covariance (S, k, k), singular or not, over sigma."""
+    scale = np.sqrt(np.clip(np.einsum("sii->si", covariance), 0.0, None))
+    safe = np.where(scale > 0, scale, 1.0)
+    values, vectors = np.linalg.eigh(covariance / (safe[:, :, None] * safe[:, None, :]))
+    root = vectors * np.sqrt(np.clip(values, 0.0, None))[:, None, :]
+    return np.asarray(scale[:, :, None] * root / sigma[:, None, None])
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,29 +195,37 @@ def read_psi(model: Model, about: Coordinates, psi: Floats) -> PsiPoint:
     return PsiPoint(*found, log_jacobian)
 
 
-def write_psi(
-    model: Model, about: Coordinates, variances: Variances, floor: float = 1e-3
-) -> Floats:
-    """The psi, shape (d,), of the covariances at the first point, pulled off the boundary.
+def own_covariances(model: Model, read: PsiPoint) -> tuple[Floats, ...]:
+    """Of every block the covariance of the effects that its priors are on, (S, k, k)."""
+    out = _empty_blocks(model, len(read.log_jacobian))
+    for term, sd, correlation in zip(model.terms, read.sd, read.correlation, strict=True):
+        _place(out[term.block], term.columns, sd[:, :, None] * correlation * sd[:, None, :])
+    return tuple(out)
 
-    `floor` is the smallest standard deviation, as a share of sigma over the scale of the
-    covariate, and correlations are kept within 1 - floor.
-    """
-    out = []
+
+def roots_from_own(
+    model: Model, about: Coordinates, own: tuple[Floats, ...], sigma: Floats
+) -> tuple[Floats, ...]:
+    """Relative factors in the room's coordinates of covariances as `own_covariances` gives them:
+    no digit is lost to a far origin."""
+    inner = _empty_blocks(model, len(sigma))
     for term in model.terms:
         columns = list(term.columns)
-        cov = variances.covariances[term.block][0][np.ix_(columns, columns)]
-        shift = centring(term) if is_moved(about, term) else np.eye(len(term.coefs))
-        least = floor * variances.sigma[0] * _units(about, term)
-        centred = shift @ cov @ shift.T
-        sd = np.maximum(np.sqrt(np.clip(np.diag(centred), 0.0, None)), least)
-        corr = centred / np.outer(sd, sd)
-        np.fill_diagonal(corr, 1.0)
-        values, vectors = np.linalg.eigh(corr)
-        corr = (vectors * np.maximum(values, floor)) @ vectors.T
-        norm = np.sqrt(np.diag(corr))
-        out.append(term.structure.psi(corr / np.outer(norm, norm) * np.outer(sd, sd)))
-    return np.concatenate(out) if out else np.empty(0)
+        found = own[term.block][np.ix_(range(len(sigma)), columns, columns)]
+        if not term.at_centre:
+            found = centring(term) @ found @ centring(term).T
+        units = _units(about, term)
+        _place(inner[term.block], term.columns, found / (units[:, None] * units))
+    return tuple(_relative_root(one, sigma) for one in inner)
+
+
+def psi_of_scale(model: Model, about: Coordinates, scale: float) -> Floats:
+    """The psi, shape (d,), of uncorrelated effects, each of which moves its rows by `scale`, root
+    mean square; of a term that `is_moved`, at its covariates' centre."""
+    parts = [
+        term.structure.psi(np.diag((scale * _units(about, term)) ** 2)) for term in model.terms
+    ]
+    return np.concatenate(parts) if parts else np.empty(0)
 
 
 def psi_of(
@@ -220,24 +233,29 @@ def psi_of(
     about: Coordinates,
     covariances: tuple[Floats, ...],
     values: Sequence[Floats | None] = (),
+    own: Sequence[Floats | None] = (),
 ) -> Floats:
     """The psi, shape (S, d), of S covariances of every block, each of shape (S, k, k).
 
-    `values` are the numbers of a block's patterns, shape (S, numbers), where it has some.
+    `values` are the numbers of a block's patterns, shape (S, numbers), where it has some; `own`
+    the covariances as `own_covariances` gives them, where they are known.
     """
     out = []
     taken = [0] * len(covariances)
     for term in model.terms:
         columns = np.array(term.columns)
         cov = covariances[term.block][:, columns[:, None], columns[None, :]]
-        own = values[term.block] if values else None
-        if isinstance(term.structure, Patterned) and own is not None:
+        pars = values[term.block] if values else None
+        if isinstance(term.structure, Patterned) and pars is not None:
             first, count = taken[term.block], len(term.structure.parameters)
             taken[term.block] += count
             sd = np.sqrt(np.einsum("sii->si", cov))
-            out.append(term.structure.psi_of(sd, own[:, first : first + count]))
+            out.append(term.structure.psi_of(sd, pars[:, first : first + count]))
             continue
-        if is_moved(about, term):
+        known = own[term.block] if own and term.at_centre else None
+        if known is not None:
+            cov = known[:, columns[:, None], columns[None, :]]
+        elif is_moved(about, term):
             shift = centring(term)
             cov = shift @ cov @ shift.T
         out.append(np.array([term.structure.psi(one) for one in cov]))

@@ -9,29 +9,24 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bayeslmm.covariance import Patterned
 from bayeslmm.gaussian.reliability import Said
 from bayeslmm.graph.affine import between, noncentred
 from bayeslmm.graph.effect_nodes import NODES
+from bayeslmm.graph.effect_scales import cor_name, is_moved, sd_keys, sd_name
 from bayeslmm.graph.effect_variable import effects, related_effects
 from bayeslmm.graph.joint_priors import shared_sds
 from bayeslmm.graph.numbers import f64
 from bayeslmm.graph.parametrisation import Choice
-from bayeslmm.graph.patterns import number_values, pattern_root
+from bayeslmm.graph.patterns import pattern_root
 from bayeslmm.graph.priors import (
-    FreeValues,
     correlation_cholesky,
-    correlation_values,
     vector,
-    vector_values,
 )
 from bayeslmm.graph.products import below_diagonal, by_vector, map_root
-from bayeslmm.model import Model, Term, effects_map, shared_variance
+from bayeslmm.model import Model, Term, effects_map
 from bayeslmm.model.names import GroupNames, group_names
-from bayeslmm.priors import CENTRED
 
 Floats = NDArray[np.float64]
-TINY = 1e-200  # a variance that rounding left nothing of
 
 
 def random_effects(model: Model, choices: Mapping[str, Choice]) -> Any:
@@ -147,13 +142,12 @@ def _own_root(model: Model, index: int, g: GroupNames) -> Any:
     for number, term in enumerate(terms):
         if not term.couples:
             continue
-        suffix = "" if len(terms) == 1 else f"_{number}"
         own = list(term.columns)
         if term.cor_key is None:
             factor, values = pattern_root(model, term, g)
             numbers += [values] if values is not None else []
         else:
-            name = f"{g.prefix}{g.label}_corr_cholesky{suffix}"
+            name = cor_name(g, terms, number)
             factor = correlation_cholesky(name, model.priors[term.cor_key], len(own))
         scaled = sds[own][:, None] * factor
         root = scaled if len(own) == k else root[np.ix_(own, own)].set(scaled)
@@ -162,21 +156,12 @@ def _own_root(model: Model, index: int, g: GroupNames) -> Any:
             correlations[own[i], own[j]] = found[place]
     if numbers:
         pm.Deterministic(g.par, pt.concatenate(numbers), dims=g.par_dim)
-    if _is_moved(terms):
+    if is_moved(terms):
         _users_scales(g, map_root(effects_map(model, index), root))
     elif g.pairs:
         stacked = pt.stack([correlations[pair] for pair in g.pairs])
         pm.Deterministic(g.cor, stacked, dims=g.pair_dim)
     return root
-
-
-def _is_moved(terms: list[Term]) -> bool:
-    """Whether the priors of some of a factor's effects are on others than the user's."""
-    return any(t.at_centre for t in terms)
-
-
-def _sd_name(g: GroupNames, terms: list[Term]) -> str:
-    return f"{g.sd}{CENTRED if _is_moved(terms) else ''}"
 
 
 def _users_scales(g: GroupNames, root: Any) -> None:
@@ -192,99 +177,12 @@ def _users_scales(g: GroupNames, root: Any) -> None:
         pm.Deterministic(g.cor, products / (sds[i] * sds[j]), dims=g.pair_dim)
 
 
-def covariance_values(
-    model: Model, index: int, g: GroupNames, sd: Floats, cor: Floats, par: Floats
-) -> FreeValues:
-    """Values of the free variables that `covariance_root` makes.
-
-    Parameters
-    ----------
-    model : Model
-    index : int
-    g : GroupNames
-    sd, cor, par : ndarray, shapes (..., sds), (..., pairs), (..., numbers)
-        Draws under the names of a fit's tree.
-    """
-    terms = [t for t in model.terms if t.block == index]
-    # without a variance there is no correlation, and 0 gives the same covariance as any other
-    sd, cor = own_scales(terms, g, sd, np.nan_to_num(cor))
-    out = _sd_values(model, g, terms, sd)
-    used = 0
-    for number, term in enumerate(terms):
-        if not term.couples:
-            continue
-        own = list(term.columns)
-        if term.cor_key is None:
-            structure = term.structure
-            assert isinstance(structure, Patterned)
-            priors = [model.priors[key] for key in term.par_keys]
-            values = par[..., used : used + len(priors)]
-            used += len(priors)
-            if priors:
-                pattern, places = structure.pattern, structure.places
-                out |= number_values(f"{g.prefix}{g.label}", pattern, places, priors, values)
-        else:
-            suffix = "" if len(terms) == 1 else f"_{number}"
-            i, j = np.tril_indices(len(own), -1)
-            pairs = [g.pairs.index((own[b], own[a])) for a, b in zip(i, j, strict=True)]
-            name = f"{g.prefix}{g.label}_corr_cholesky{suffix}"
-            out |= correlation_values(name, cor[..., pairs], len(own))
-    return out
-
-
-def own_scales(terms: list[Term], g: GroupNames, sd: Floats, cor: Floats) -> tuple[Floats, Floats]:
-    """Standard deviations and correlations, (..., sds) and (..., pairs), of the effects that the
-    priors are on, from those of the user's."""
-    sd, cor = np.array(sd)[..., g.sd_of], np.array(cor)
-    for term in terms:
-        if not term.at_centre:
-            continue
-        own, (i, j) = list(term.columns), np.tril_indices(len(term.columns), -1)
-        pairs = [g.pairs.index((own[b], own[a])) for a, b in zip(i, j, strict=True)]
-        matrix = np.zeros((*sd.shape[:-1], len(own), len(own))) + np.eye(len(own))
-        matrix[..., i, j] = matrix[..., j, i] = cor[..., pairs]
-        U = term.centred.U
-        matrix = U @ (matrix * sd[..., own, None] * sd[..., None, own]) @ U.T
-        variance = np.einsum("...ii->...i", matrix)
-        sd[..., own] = np.sqrt(np.maximum(variance, TINY))
-        ratio = matrix[..., i, j] / (sd[..., own][..., i] * sd[..., own][..., j])
-        cor[..., pairs] = np.clip(ratio, -1.0, 1.0)
-    return sd[..., g.sd_first], cor
-
-
-def _sd_values(model: Model, g: GroupNames, terms: list[Term], sd: Floats) -> FreeValues:
-    """Of the free variables that `_sds` makes, but those that share out a total variance."""
-    if shared_variance(model) is not None:
-        return {}
-    priors = [model.priors[key] for key in _sd_keys(g, terms)]
-    return vector_values(_sd_name(g, terms), priors, g.sd_dim, sd)
-
-
-def sds_by_key(
-    model: Model, index: int, g: GroupNames, sd: Floats, cor: Floats
-) -> dict[str, Floats]:
-    """The standard deviations of a factor's terms, shape (...) each, from the user's."""
-    terms = [t for t in model.terms if t.block == index]
-    sd, _ = own_scales(terms, g, sd, cor)
-    return {key: sd[..., i] for i, key in enumerate(_sd_keys(g, terms))}
-
-
-def _sd_keys(g: GroupNames, terms: list[Term]) -> list[str]:
-    """Keys of the priors of a factor's standard deviations, in their order."""
-    keys = {
-        t.columns[i]: key
-        for t in terms
-        for i, key in zip(t.structure.free_sds(len(t.columns)), t.sd_keys, strict=True)
-    }
-    return [keys[c] for c in g.sd_first]
-
-
 def _sds(model: Model, g: GroupNames, terms: list[Term]) -> Any:
     """Standard deviations of all the coefficients that the priors are on, in their order."""
     import pymc as pm
     import pytensor.tensor as pt
 
-    name, whole, keys = _sd_name(g, terms), shared_sds(model), _sd_keys(g, terms)
+    name, whole, keys = sd_name(g, terms), shared_sds(model), sd_keys(g, terms)
     if whole:
         own = pm.Deterministic(name, pt.stack([whole[key] for key in keys]), dims=g.sd_dim)
     else:

@@ -9,14 +9,14 @@ beside the code that makes the variables; here they are put together.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from bayeslmm.graph.effects import covariance_values, sds_by_key
+from bayeslmm.graph.effect_scales import Scales, covariance_values, own_scales, sds_by_key
 from bayeslmm.graph.fixed import fixed_values
 from bayeslmm.graph.hierarchical import of_categories, predictor_coords
 from bayeslmm.graph.joint_priors import residual_sd_values, shared_coords, shared_values
@@ -29,7 +29,9 @@ Floats = NDArray[np.float64]
 SAMPLE = ("chain", "draw")
 
 
-def with_free_values(model: Model, posterior: xr.Dataset) -> xr.Dataset:
+def with_free_values(
+    model: Model, posterior: xr.Dataset, scales: Sequence[Scales] | None = None
+) -> xr.Dataset:
     """The posterior with the free variables of `model.to_pymc()` that it lacks at its end.
 
     Parameters
@@ -37,6 +39,9 @@ def with_free_values(model: Model, posterior: xr.Dataset) -> xr.Dataset:
     model : Model
     posterior : Dataset
         On (chain, draw), under the names of a fit's tree.
+    scales : sequence of tuple of ndarray, optional
+        Of each grouping factor the standard deviations (chain, draw, sds) and correlations
+        (chain, draw, pairs) of the effects that its priors are on, where they are known.
     """
     draws = {
         str(name): value.transpose(*SAMPLE, ...).values
@@ -50,7 +55,7 @@ def with_free_values(model: Model, posterior: xr.Dataset) -> xr.Dataset:
             draws[f"{m.prefix}beta"] = whole.transpose(*SAMPLE, coef).values
     found: FreeValues = {}
     for part, values in _predictors(model, draws):
-        found |= _predictor_values(part, values)
+        found |= _predictor_values(part, values, scales if part is model else None)
     found |= _family_values(model, draws)
     new = {
         name: ((*SAMPLE, *dims), values)
@@ -75,17 +80,22 @@ def _predictors(
     return out
 
 
-def _predictor_values(model: Model, draws: Mapping[str, Floats]) -> FreeValues:
+def _predictor_values(
+    model: Model, draws: Mapping[str, Floats], scales: Sequence[Scales] | None
+) -> FreeValues:
     beta = draws[f"{model.prefix}beta"]
     out = fixed_values(model, beta)
     empty = np.empty((*beta.shape[:2], 0))
     sds: dict[str, Floats] = {}
     for index, g in enumerate(group_names(model)):
-        sd, cor = draws[g.sd], draws[g.cor] if g.pairs else empty
-        out |= covariance_values(model, index, g, sd, cor, draws[g.par] if g.pars else empty)
+        if scales is None:
+            own = own_scales(model, index, g, draws[g.sd], draws[g.cor] if g.pairs else empty)
+        else:
+            own = scales[index]
+        out |= covariance_values(model, index, g, own, draws[g.par] if g.pars else empty)
         if g.u in draws:
             out[g.u] = ((g.label, g.coef_dim), draws[g.u])
-        sds |= sds_by_key(model, index, g, sd, cor)
+        sds |= sds_by_key(model, index, g, own[0])
     if not model.prefix and "sigma" in draws and model.strata is None:
         sds["sigma"] = draws["sigma"]
     return out | shared_values(model, sds)

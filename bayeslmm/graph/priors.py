@@ -136,6 +136,20 @@ def correlation_cholesky(name: str, prior: Prior, k: int) -> Any:
     return pm.LKJCorr(name, n=k, eta=f64(prior.eta), default_transform=cholesky_transform(k))
 
 
+def correlation_name(name: str, k: int) -> str:
+    """The free variable that `correlation_cholesky` makes: a pair's correlation is one itself."""
+    return name.removesuffix("_cholesky") if k == 2 else name
+
+
+def correlations_of(values: Floats, k: int) -> Floats:
+    """The inverse of `correlation_values`, shape (..., k (k - 1) / 2)."""
+    if k == 2:
+        return values[..., None]
+    matrix = values @ np.swapaxes(values, -1, -2)
+    i, j = np.tril_indices(k, -1)
+    return np.asarray(matrix[..., i, j])
+
+
 def correlation_values(name: str, correlations: Floats, k: int) -> FreeValues:
     """Values of the free variable that `correlation_cholesky` makes.
 
@@ -147,7 +161,7 @@ def correlation_values(name: str, correlations: Floats, k: int) -> FreeValues:
     k : int
     """
     if k == 2:
-        return {name.removesuffix("_cholesky"): ((), correlations[..., 0])}
+        return {correlation_name(name, k): ((), correlations[..., 0])}
     matrix = np.zeros((*correlations.shape[:-1], k, k)) + np.eye(k)
     i, j = np.tril_indices(k, -1)
     matrix[..., i, j] = matrix[..., j, i] = (1 - INSIDE) * correlations

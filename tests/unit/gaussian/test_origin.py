@@ -7,9 +7,13 @@ import warnings
 
 import numpy as np
 import pandas as pd
+import pymc as pm
 import pytest
+from pytensor.compile.mode import Mode
 
 import bayeslmm as bl
+from bayeslmm.engines.exact_draws import collect
+from bayeslmm.engines.recover import _psi
 from bayeslmm.gaussian.target import Target, target
 from bayeslmm.model import prior_rows
 
@@ -159,6 +163,58 @@ def test_a_narrow_prior_of_the_users_is_named_with_both_numbers() -> None:
     assert any("decides its estimate" in note for note in fit.notes)
     near = bl.Model(formula, rows, priors={"beta[Days]": "normal(10, 0.3)"})
     assert len(near.fit("conjugate", seed=1, variances=reml).notes) == 1
+
+
+SECONDS = ["Reaction ~ Days + (Days | Subject)", "Reaction ~ Days + (Days + w | Subject)"]
+
+
+@pytest.mark.parametrize("formula", SECONDS)
+def test_draws_keep_what_the_users_scales_lose(formula: str) -> None:
+    """Ten seconds of 2023 since 1970: the users' correlation is -1 to all digits, and the trace's
+    own variables determine psi, whose draws are those of seconds since the first, to 1e-6."""
+    rows = bl.load_dataset("sleepstudy").assign(w=np.random.default_rng(4).normal(size=180))
+    found = []
+    for origin in (0.0, 1.7e9):
+        density = _target(formula, rows.assign(Days=origin + rows["Days"]))
+        psi = density.start() + 0.3 * np.random.default_rng(1).standard_normal(
+            (8, density.dimension)
+        )
+        rng = np.random.default_rng(2)
+        gathered = collect(density, psi, rng, (2, 4), 1.0, shuffle=False)
+        found.append(gathered.groups["posterior"])
+        np.testing.assert_allclose(_psi(density, found[-1], 8), psi, atol=1e-9)
+    own = [str(n) for n in found[0] if "centred" in str(n) or "_corr" in str(n)]
+    assert len(own) == 3
+    for name in (*own, "sigma"):
+        np.testing.assert_allclose(found[1][name], found[0][name], rtol=1e-6, err_msg=name)
+    assert found[1]["cor_Subject"].values[..., 0].max() < -1 + 1e-15
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:PyTensor could not link to a BLAS")
+def test_pymc_predicts_what_predict_does_far_from_the_origin() -> None:
+    """Days in seconds since 1970; within 4 Monte Carlo standard errors. A new Subject's effects
+    are drawn by PyMC from the trace's own variables, and by us with the users' scales."""
+    rows = bl.load_dataset("sleepstudy")
+    rows = rows.assign(Days=86_400.0 * (19_676 + rows["Days"]))
+    model = bl.Model(SECONDS[0], rows)
+    fit = model.fit("exact", seed=1, draws=200, chains=2)
+    quiet = {"compile_kwargs": {"mode": Mode("py", None)}, "progressbar": False}
+    with model.to_pymc():
+        options = {"random_seed": 2, **quiet}
+        known = pm.sample_posterior_predictive(fit.tree, **options)
+        new = pm.sample_posterior_predictive(
+            fit.tree, sample_vars=["u_Subject", "Reaction"], **options
+        )
+    theirs = rows.assign(Subject=[f"new {s}" for s in rows["Subject"]])
+    for tree, ours in (
+        (known, fit.predict(kind="response", seed=3)),
+        (new, fit.predict(theirs, kind="response", new_levels="draw", seed=3)),
+    ):
+        drawn = tree["posterior_predictive"]["Reaction"].values.reshape(400, -1)
+        error = ours["std_error"].to_numpy() * np.sqrt(2 / 400)
+        assert np.all(np.abs(drawn.mean(axis=0) - ours["estimate"]) < 4 * error)
+        assert np.all(np.abs(drawn.std(axis=0) - ours["std_error"]) < 4 * error)
 
 
 @pytest.mark.slow
