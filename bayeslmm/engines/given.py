@@ -129,7 +129,7 @@ def _sds(g: GroupNames, value: Any, name: str) -> Floats:
     each = np.shape(value) == (len(g.coefs),)
     sd = _numbers(value, len(g.coefs) if each else len(g.sds), name)
     once = sd[g.sd_first] if each else sd
-    if each and not np.array_equal(once[g.sd_of], sd):
+    if each and not np.allclose(once[g.sd_of], sd, rtol=1e-9, atol=0.0):
         raise DataError(f"{name} is one number for {', '.join(g.sds)}", got=sd.tolist())
     return once[g.sd_of]
 

@@ -72,7 +72,7 @@ def log_density(model: Model, values: dict[str, np.ndarray]) -> float:
     for term in model.terms:
         g = group_names(model)[term.block]
         own = list(term.columns)
-        users = np.atleast_1d(values[g.sd])[own]
+        users = np.atleast_1d(values[g.sd])[g.sd_of][own]
         cov = at.covariances[term.block][0][np.ix_(own, own)]
         sd, inner = own_scales(term, users, cov / np.outer(users, users))
         for i, key in zip(term.structure.free_sds(len(own)), term.sd_keys, strict=True):
