@@ -13,7 +13,7 @@ from scipy import optimize
 
 import bayeslmm as bl
 from bayeslmm.engines import at_zero
-from bayeslmm.errors import FitError, IdentifiabilityError, SingularWarning
+from bayeslmm.errors import FitError, IdentifiabilityError, IdentifiabilityWarning, SingularWarning
 from tests.unit.model.test_expected_information import dense
 from tests.unit.model.test_unbounded import climbs
 
@@ -119,6 +119,7 @@ def test_nearly_one_row_a_level(seed: int) -> None:
     model = bl.Model("y ~ x + (1 | line)", data, weights="w")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", SingularWarning)
+        warnings.simplefilter("ignore", IdentifiabilityWarning)
         fit = model.fit("reml")
     assert fit.converged
     sds = fit.varcorr()["estimate"].to_numpy()

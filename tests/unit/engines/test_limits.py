@@ -64,7 +64,7 @@ def test_an_effect_for_every_row_is_no_unbounded_likelihood() -> None:
 
 def test_one_sigma_is_not_made_of_many() -> None:
     fit = bl.Model("y ~ t + (1 | g)", DATA, residual="diag(s)").fit("reml")
-    with pytest.raises(FitError, match="differs by s"):
+    with pytest.raises(FitError, match="one sigma for each level of s"):
         _ = fit.sigma
 
 

@@ -50,6 +50,7 @@ def seen(monkeypatch):
         assert threads() == {2}
 
 
+@pytest.mark.filterwarnings("ignore::bayeslmm.errors.IdentifiabilityWarning")
 def test_every_method_factors_small_matrices_on_one_thread(seen):
     model = bl.Model("y ~ v", plots(), residual="exp(north + east, nugget=True)")
     fit = model.fit("reml")
