@@ -22,6 +22,7 @@ from bayeslmm.errors import (
 from bayeslmm.fit.levels import LEVEL
 from bayeslmm.fit.predictors import parts_of
 from bayeslmm.fit.tables import COLUMNS, fixed_draws, half_width, summarise_array
+from bayeslmm.fit.whole import WholeTable
 from bayeslmm.model import Model
 
 Floats = NDArray[np.float64]
@@ -46,7 +47,7 @@ def contrast(
     method: str = "",
     level: float = LEVEL,
 ) -> pd.DataFrame:
-    """`sum_i w_i beta_i` with its standard error and interval, one row.
+    """`sum_i w_i beta_i` with its standard error and interval: one row, which prints whole.
 
     Parameters
     ----------
@@ -72,8 +73,7 @@ def contrast(
     covariance = vcov(model, tree)
     names = [str(name) for name in covariance.index]
     w = _checked(model, tree, weights, names)
-    label = " + ".join(f"{value:g} {name}" for name, value in weights.items())
-    index = pd.Index([label], name="contrast")
+    index = pd.Index([_label(weights)], name="contrast")
     draws = None
     if "estimate" in tree:
         e = tree["estimate"].dataset
@@ -84,14 +84,25 @@ def contrast(
     else:
         draws = fixed_draws(model, tree)[1] @ w
         row = summarise_array(draws, level).tolist()
-    table = pd.DataFrame([row], columns=COLUMNS, index=index)
+    table = WholeTable([row], columns=COLUMNS, index=index)
     if against is None:
         return table
     if not is_finite(against):
         raise MethodError("against= is the number to test a contrast against", got=repr(against))
     if method in ("ml", "reml", "anova"):
-        return _test(table, float(against), e.attrs.get("residual_dof", np.inf))
-    return table.assign(probability_above=_above(tree, table, draws, float(against)))
+        return WholeTable(_test(table, float(against), e.attrs.get("residual_dof", np.inf)))
+    above = _above(tree, table, draws, float(against))
+    return WholeTable(table.assign(probability_above=above))
+
+
+def _label(weights: Mapping[str, float]) -> str:
+    """As the function is written: ``a[2] - a[3]``, ``Intercept + 5 Days``."""
+    text = ""
+    for name, value in weights.items():
+        size = "" if abs(value) == 1 else f"{abs(value):g} "
+        sign = "-" if value < 0 else "+" if text else ""
+        text += f" {sign} {size}{name}" if text else f"{sign}{size}{name}"
+    return text
 
 
 def _test(table: pd.DataFrame, against: float, df: float) -> pd.DataFrame:

@@ -142,3 +142,23 @@ def test_a_posterior_tells_a_probability() -> None:
 def test_against_is_a_number() -> None:
     with pytest.raises(MethodError, match="against="):
         fit("y ~ a", "reml").contrast({"a[2]": 1}, against=np.nan)
+
+
+@pytest.mark.parametrize("scale", [1.0, 1e7])
+@pytest.mark.parametrize("method", ["reml", "exact"])
+def test_a_contrast_prints_whole(method: str, scale: float) -> None:
+    """Every column's name, no line wider than 80, whatever the label's and the numbers' widths;
+    on one block where four decimals fit."""
+    data = frame().assign(y=lambda d: d["y"] * scale).rename(columns={"a": "a_long_name"})
+    options: dict[str, Any] = {} if method == "reml" else {"draws": 50, "seed": 1}
+    found = bl.Model("y ~ a_long_name + b + (1 | g)", data).fit(method, **options)
+    for given in ({"b[2]": 1}, {"b[2]": 1, "a_long_name[2]": -0.25, "b[3]": -1}):
+        for against in (None, 0):
+            table = found.contrast(given, against=against)
+            with pd.option_context("display.width", 80, "display.max_columns", 0):
+                text = repr(table)
+            assert max(map(len, text.splitlines())) <= 80 and "..." not in text
+            assert all(name in text for name in table.columns)
+            assert scale > 1 or len(given) > 1 or len(text.splitlines()) == 3
+            assert type(table.loc[:, :]) is type(table[["estimate"]]) is pd.DataFrame
+    assert list(table.index) == ["b[2] - 0.25 a_long_name[2] - b[3]"]
