@@ -1,7 +1,7 @@
 """Every error and warning of the library.
 
 A message has up to four parts, in this order: *what* is wrong and where, what was *got*,
-what is *allowed*, and what to *try*. `say` joins them, so that every room speaks alike.
+what is *allowed*, and what to *try*. `say` joins them in the same way for all of the library.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from bayeslmm.synonyms import elsewhere, plain
 
 _PACKAGE = f"{Path(__file__).parent}{os.sep}"
 LONGEST = 700  # characters of a part of a message
-_LONG_NAME, _COMPARED = 200, 5_000  # a name that is worth comparing, and with how many
+_LONG_NAME, _COMPARED = 200, 5_000  # the longest name compared with others, and with how many
 
 
 def say(what: str, *, got: object = None, allowed: object = None, hint: str | None = None) -> str:
@@ -36,13 +36,13 @@ def say(what: str, *, got: object = None, allowed: object = None, hint: str | No
 
 
 def _ended(text: str) -> str:
-    """The text with one stop at its end; a question keeps its mark."""
+    """The text with one full stop at its end; a question keeps its question mark."""
     whole = text.rstrip().rstrip(".")
     return whole if whole.endswith(("?", "!")) else f"{whole}."
 
 
 def shorter(text: str, most: int = 300) -> str:
-    """The text, its middle left out where it is longer than `most` characters."""
+    """The text, with its middle omitted where it is longer than `most` characters."""
     if len(text) <= most:
         return text
     end = most // 3
@@ -50,7 +50,7 @@ def shorter(text: str, most: int = 300) -> str:
 
 
 def listed(values: object, most: int = 400) -> str:
-    """Values by commas, each once; those beyond `most` characters are counted."""
+    """The values separated by commas, each once; beyond `most` characters only their number."""
     if isinstance(values, str):
         return values
     items = [str(v) for v in values] if isinstance(values, Iterable) else [str(values)]
@@ -62,14 +62,14 @@ def listed(values: object, most: int = 400) -> str:
 
 
 def nearest(name: str, known: Iterable[str], kind: str | None = None) -> str:
-    """A sentence that offers the known name for `name`, or lists what is available.
+    """A sentence that suggests the known name closest to `name`, or lists the known names.
 
     Parameters
     ----------
     name : str
     known : iterable of str
     kind : str, optional
-        A table of `bayeslmm.synonyms`, which is asked before the spelling is.
+        A table of `bayeslmm.synonyms`, searched before the spelling is compared.
     """
     names = [str(k) for k in known]
     close = suggestion(name, names, kind)
@@ -79,7 +79,7 @@ def nearest(name: str, known: Iterable[str], kind: str | None = None) -> str:
 
 
 def suggestion(name: str, known: Iterable[str], kind: str | None = None) -> str | None:
-    """A sentence that offers the known name for `name`; None where none is near."""
+    """A sentence that suggests the known name closest to `name`; None where none is close."""
     name, names = str(name), [str(k) for k in known]
     if len(name) > _LONG_NAME:
         return None
@@ -104,12 +104,12 @@ class BayeslmmError(Exception):
     ) -> None:
         super().__init__(say(what, got=got, allowed=allowed, hint=hint))
 
-    def __str__(self) -> str:  # KeyError's own would print the repr
+    def __str__(self) -> str:  # KeyError would print the repr
         return str(self.args[0])
 
 
 class FormulaError(BayeslmmError, ValueError):
-    """A formula that can't be read, or that asks for something that isn't allowed."""
+    """A formula that can't be parsed, or that contains something not allowed."""
 
 
 class DataError(BayeslmmError, ValueError):
@@ -117,15 +117,15 @@ class DataError(BayeslmmError, ValueError):
 
 
 class ColumnError(DataError, KeyError):
-    """A column that isn't there."""
+    """A column that doesn't exist in the table."""
 
 
 class LevelError(DataError, KeyError):
-    """A level of a factor that the model has not seen."""
+    """A level of a factor that is not in the model's data."""
 
 
 class PriorError(BayeslmmError, ValueError):
-    """A prior that can't be read, has the wrong support, or belongs to no parameter."""
+    """A prior that can't be parsed, has the wrong support, or belongs to no parameter."""
 
 
 class ModelError(BayeslmmError, ValueError):
@@ -141,7 +141,7 @@ class MethodError(BayeslmmError, ValueError):
 
 
 class FitError(BayeslmmError, RuntimeError):
-    """A fit that went wrong numerically, or has no such quantity."""
+    """A fit that failed numerically, or a quantity that is not available from a fit."""
 
 
 class FileError(BayeslmmError, ValueError):
@@ -149,34 +149,34 @@ class FileError(BayeslmmError, ValueError):
 
 
 class GalleryError(BayeslmmError, KeyError):
-    """A model or data set that the gallery doesn't have."""
+    """A model or data set that is not in the gallery."""
 
 
 def check_seed(seed: object) -> None:
-    """Raise for a seed that is no whole number."""
+    """Raise MethodError unless the seed is None or a whole number of at least 0."""
     if seed is not None and not (isinstance(seed, Integral) and int(seed) >= 0):
         raise MethodError("seed must be a whole number of at least 0, or None", got=repr(seed))
 
 
 def is_finite(value: object) -> bool:
-    """Whether a value that a user gave is one finite number."""
+    """Whether a value given by the user is one finite number."""
     return isinstance(value, Real) and math.isfinite(value)
 
 
 class BayeslmmWarning(UserWarning):
-    """Base of all warnings of the library; each is a line in `fit.notes` too."""
+    """Base of all warnings of the library; each is also a line of `fit.notes`."""
 
 
 class DataWarning(BayeslmmWarning):
-    """Rows dropped, levels unused, types read in a certain way."""
+    """Dropped rows, unused levels, or columns whose type is ambiguous."""
 
 
 class IdentifiabilityWarning(BayeslmmWarning):
-    """A parameter that is identified weakly, or not at all."""
+    """A parameter that is weakly identified or not identified."""
 
 
 class PriorWarning(BayeslmmWarning):
-    """A prior of the user's that decides an estimate against the data."""
+    """A prior given by the user that dominates the data in an estimate."""
 
 
 class SingularWarning(BayeslmmWarning):
@@ -188,7 +188,7 @@ class ConvergenceWarning(BayeslmmWarning):
 
 
 def warn(text: str, category: type[BayeslmmWarning] = BayeslmmWarning) -> str:
-    """Warn at the user's line, the first outside this package; hand the text back to be noted."""
+    """Issue a warning at the first line outside this package; returns its text, for the notes."""
     text = shorter(text, 2 * LONGEST)
     warnings.warn(text, category, skip_file_prefixes=(_PACKAGE,))
     return text

@@ -1,7 +1,7 @@
-"""What the largest arrays of a model would take, compared with the machine before they are made.
+"""Memory that the largest arrays of a model need, compared with the machine's before allocation.
 
-Every estimate is here, in numbers of rows, columns and levels. An array that is refused is one
-that no method can do without.
+Every estimate is computed here, from numbers of rows, columns and levels. Only arrays that every
+method needs are checked.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _CGROUP = Path("/sys/fs/cgroup/memory.max")
 
 @cache
 def available() -> float:
-    """Bytes that this process may have: the machine's, or its container's."""
+    """Memory available to this process in bytes: the machine's, or its container's limit."""
     try:
         total = float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
     except (AttributeError, ValueError, OSError):
@@ -30,19 +30,19 @@ def available() -> float:
 
 
 def fits_memory(size: float) -> bool:
-    """Whether arrays of so many bytes leave room for the rest."""
+    """Whether arrays of `size` bytes fit into memory with room for the rest."""
     return size <= 0.8 * available()
 
 
 def require(size: float, what: str, hint: str) -> None:
-    """Refuse arrays that the machine can't hold.
+    """Raise ModelError for arrays that don't fit into the machine's memory.
 
     Parameters
     ----------
     size : float
         Bytes.
     what : str
-        What they are of, the subject of a sentence.
+        Name of the arrays, the subject of the message's sentence.
     hint : str
         What to write instead.
 
@@ -53,60 +53,61 @@ def require(size: float, what: str, hint: str) -> None:
     if not fits_memory(size):
         here = _shown(available())
         raise ModelError(
-            f"{what} would take {_shown(size)} of memory, and this machine has {here}", hint=hint
+            f"{what} would need {_shown(size)} of memory; this machine has {here}", hint=hint
         )
 
 
 def check_coding(column: str, levels: int) -> None:
-    """The columns of a factor by level, dummies or contrasts."""
+    """Check the memory of a factor's coding: its levels by dummies or contrasts."""
     require(
         8.0 * COPIES * float(levels) ** 2,
-        f"The coding of {column!r} (a column for each of {levels} levels)",
-        f"Give a factor of many levels random effects instead: (1 | {column}) in place of {column}",
+        f"The coding of {column!r} (one column for each of {levels} levels)",
+        f"Use random effects for a factor with many levels: write (1 | {column}) for {column}",
     )
 
 
 def check_fixed_columns(rows: int, columns: int) -> None:
-    """X, shape (rows, columns), and its cross-products."""
+    """Check the memory of X, shape (rows, columns), and its cross-products."""
     require(
         8.0 * columns * (rows + columns),
         f"The fixed effects ({columns} columns for {rows} rows)",
-        "Give a factor of many levels random effects instead: (1 | f) in place of f",
+        "Use random effects for a factor with many levels: write (1 | f) for f",
     )
 
 
 def check_random_block(group: str, rows: int, levels: int, coefs: int) -> None:
-    """The columns of Z by row, and a covariance of each level's effects."""
+    """Check the memory of Z by row, and of a covariance matrix for each level's effects."""
     require(
         8.0 * (rows * coefs + COPIES * levels * coefs**2),
         f"The random effects of {group!r} ({levels} levels with {coefs} coefficients each)",
-        f"Give the levels of the factor on the left independent effects: (1 | f:{group}) in place "
-        f"of (f | {group})",
+        f"Use independent effects for the levels of a factor f on the left: write (1 | f:{group}) "
+        f"for (f | {group})",
     )
 
 
 def check_free_covariance(term: str, coefs: int) -> None:
-    """The information matrix of all standard deviations and correlations."""
+    """Check the memory of the information matrix of all standard deviations and correlations."""
     parameters = coefs * (coefs + 1) // 2
     require(
         8.0 * COPIES * float(parameters) ** 2,
-        f"{term}: an unstructured covariance of {coefs} coefficients has {parameters} parameters, "
-        "whose information matrix",
-        "Write a structure with fewer parameters: diag(), cs(), ar1() or fa(..., k=2)",
+        f"{term} has an unstructured covariance of {coefs} coefficients with {parameters} "
+        "parameters, whose information matrix",
+        "Use a structure with fewer parameters: diag(), cs(), ar1() or fa(..., k=2)",
     )
 
 
 def check_correlated_rows(term: str, places: int) -> None:
-    """The correlation matrix over all places of a residual structure."""
+    """Check the memory of the correlation matrix over all occasions of a residual structure."""
     require(
         8.0 * COPIES * float(places) ** 2,
-        f"{term}: the correlation matrix of {places} places",
-        "Divide the rows into groups that are independent, ar1(time | group)",
+        f"{term}: the correlation matrix of {places} occasions or locations",
+        "Divide the rows into independent groups, for example ar1(time | group)",
     )
 
 
 def check_dense_complement(columns: int) -> None:
-    """What remains of crossed factors when the one with most levels is eliminated."""
+    """Check the memory of the dense Schur complement of crossed factors, which is what remains
+    when the factor with most levels is eliminated."""
     require(
         8.0 * float(columns) ** 2,
         f"The crossed factors' equations, a dense matrix of {columns} by {columns},",

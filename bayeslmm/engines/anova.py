@@ -46,21 +46,29 @@ class Anova(Engine):
         if reason is not None:
             return reason
         if model.residual is not None:
-            return "'anova' needs independent residuals of one variance; 'reml' takes structures."
+            return (
+                "'anova' needs independent residuals with one variance; for a residual structure "
+                "use 'reml'."
+            )
         if model.kin:
             return (
-                f"'anova' needs independent levels, not a relationship of {', '.join(model.kin)}."
+                f"'anova' needs independent levels, and {', '.join(model.kin)} has a relationship "
+                "matrix; use 'reml'."
             )
         if model.sigma_known:
             return (
-                "'anova' estimates sigma from the residual sum of squares, and known_sd gives it."
+                "'anova' estimates sigma from the residual sum of squares and can't be combined "
+                "with known_sd; use 'reml'."
             )
         reason = not_independent(model)
         if reason is not None:
             return f"'anova' needs {reason}"
         if model.n <= len(model.aliasing.kept):
-            return f"{model.n} rows for {len(model.aliasing.kept)} fixed coefficients leave nothing"
-        # what the restricted likelihood can't tell, sums of squares can't
+            return (
+                f"{model.n} rows and {len(model.aliasing.kept)} fixed coefficients leave no "
+                "degrees of freedom for the residual variance."
+            )
+        # variances that REML can't identify are not identified by sums of squares either
         return fatal_findings(model, "reml")
 
     @few_threads
@@ -72,7 +80,7 @@ class Anova(Engine):
         left = float(system.moments.ff[-1, -1])
         if not table.squares[-1] > 1e-12 * left:
             raise IdentifiabilityError(
-                "Fixed and random effects fit the response exactly: no residual is left",
+                "The fixed and random effects fit the response exactly and leave no residuals",
                 hint="Leave out the term that determines the response",
             )
         raw = table.variances
@@ -81,7 +89,7 @@ class Anova(Engine):
         factor = system.at(lambdas_from_covariances(about, variances))
         estimate = estimate_at(model, factor, variances, _said(model, variances, _sigma(table)))
         order = ", ".join(table.sources[:-1]) or "none"
-        notes = [f"Henderson's method 3, random terms fitted in the order: {order}."]
+        notes = [f"Variances by Henderson's method 3; order of the random terms: {order}."]
         below = raw[:-1] < 0
         if np.any(below):
             notes.append(warn(_negative(table, raw), SingularWarning))
@@ -90,8 +98,8 @@ class Anova(Engine):
             lower, upper = oneway_of(model).ratio_interval()
             dataset = dataset.assign_attrs(ratio_lower=lower, ratio_upper=upper)
             notes.append(
-                f"Exact 95 % interval of the variance ratio {table.sources[0]} / Residual, from F: "
-                f"{lower:.4g} to {upper:.4g}."
+                f"The exact 95 % interval of the variance ratio {table.sources[0]} / Residual, "
+                f"from the F distribution, is {lower:.4g} to {upper:.4g}."
             )
         found = estimate_dataset(model, estimate).assign_attrs(residual_dof(model))
         tree = tree_of(model, estimate=found, anova=dataset)
@@ -109,7 +117,7 @@ def _truncated(model: Model, raw: Floats) -> Variances:
 
 
 def _said(model: Model, variances: Variances, sigma: Interval) -> Components:
-    """Standard deviations without intervals: there is no closed form."""
+    """Standard deviations without intervals, which have no closed form."""
     names = group_names(model)
     sds = [
         sds_and_correlations(cov[0], g)[0]
@@ -134,8 +142,8 @@ def _negative(table: Reductions, raw: Floats) -> str:
         f"{source} {value:.6g}" for source, value in zip(table.sources, raw, strict=True)
     )
     return (
-        f"Negative variance estimates, as the method of moments may give them ({said}), are taken "
-        "as zero for beta and u; the other estimates stay as they are."
+        f"The method of moments gives negative variance estimates ({said}). They are set to zero "
+        "for beta and u; the other estimates are unchanged."
     )
 
 

@@ -64,21 +64,21 @@ def near_zero(problem: Profile, found: Minimum) -> tuple[Vanishing, Minimum] | N
         what = "restricted likelihood" if problem.reml else "likelihood"
         other = "" if problem.reml else "; method 'reml' may have a maximum"
         raise IdentifiabilityError(
-            f"The fixed effects fit with {which} the response exactly: no residual is left, and "
+            f"The fixed effects and {which} fit the response exactly and leave no residuals: "
             f"the {what} is unbounded as sigma goes to 0",
             hint=f"Leave out the term that determines the response{other}",
         )
     if rows.n_left and rows.unit < LEAST:
         raise FitError(
-            f"The residuals are {rows.unit:.1e} of the response: double precision doesn't resolve "
-            "their standard deviation",
+            f"The residuals are {rows.unit:.1e} of the response, too small for their standard "
+            "deviation to be estimated in double precision",
             hint="Leave out the random term that reproduces the response",
         )
     best = _minimised(rows)
     if not best.converged or not rows.condition(best.x) < WORST:
         raise FitError(
-            "Sigma is zero, or so small beside the random effects that double precision doesn't "
-            "resolve the maximum of the likelihood",
+            "The estimate of sigma is zero, or too small relative to the random effects for the "
+            "maximum of the likelihood to be located in double precision",
             got=f"residuals of {rows.sigma(best.x):.1e} of the response",
             hint="Leave out a random term, or use method 'exact' with proper priors",
         )
@@ -89,7 +89,7 @@ def near_zero(problem: Profile, found: Minimum) -> tuple[Vanishing, Minimum] | N
 
 
 def _too_long(problem: Profile) -> FitError | IdentifiabilityError:
-    """Why there is no answer for more rows than can be turned."""
+    """The error for a design with more rows than can be rotated."""
     model, m = problem.model, problem.equations.moments
     effects = solve(problem.at(problem.scaled_identity(LARGE)))
     rest = model.design.y - model.design.rows.offset
@@ -99,14 +99,14 @@ def _too_long(problem: Profile) -> FitError | IdentifiabilityError:
     reproduced = nothing_left(model, float(model.precision_weights @ rest**2))
     if reproduced and m.p + m.q < m.n:
         return IdentifiabilityError(
-            "The fixed effects fit with their random effects the response exactly: no residual is "
-            "left, and the likelihood is unbounded as sigma goes to 0",
+            "The fixed and random effects fit the response exactly and leave no residuals: the "
+            "likelihood is unbounded as sigma goes to 0",
             hint="Leave out the term that determines the response",
         )
-    what = "reproduce the response" if reproduced else "leave residuals that rounding hides"
+    what = "reproduce the response" if reproduced else "leave residuals below rounding error"
     return FitError(
         f"The fixed and random effects {what}: a sigma of zero, or below about 1e-4 of the "
-        "effects' standard deviation, is only resolved in small designs",
+        "effects' standard deviation, can only be estimated in small designs",
         got=f"{m.n} rows, {m.q} effects",
         allowed=f"{MOST} rows, {WIDEST} effects",
         hint="Leave out the random term that reproduces the response",

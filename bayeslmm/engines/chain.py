@@ -88,7 +88,7 @@ def sample_chain(
     if importlib.util.find_spec("nutpie") is None:
         raise MethodError(
             "A chain over the variance parameters needs nutpie",
-            hint="pip install 'bayeslmm[nutpie]' brings it",
+            hint="Install it by pip install 'bayeslmm[nutpie]'",
         )
     import nutpie
     from nutpie.compiled_pyfunc import from_pyfunc
@@ -122,7 +122,7 @@ def _log_density(
     def at(z: Floats) -> tuple[float, Floats]:
         value, gradient = density.value_and_gradient(start + factor @ z)
         if not (np.isfinite(value) and np.all(np.isfinite(gradient))):
-            raise OutOfDomain("no density here")
+            raise OutOfDomain("the density is zero at this point")
         return float(value), np.ascontiguousarray(factor.T @ gradient)
 
     return at

@@ -81,8 +81,9 @@ class Conjugate(Engine):
         """
         if variances is None:
             raise MethodError(
-                "Method 'conjugate' needs the variances",
-                hint="Give variances=another fit, or {'sigma': .., 'sd_<group>': [..]}",
+                "Method 'conjugate' needs known variances",
+                hint="Give another fit, variances=fit, or a dict, variances={'sigma': 1.0, "
+                "'sd_<group>': [0.5]}",
             )
         at, relative = given_variances(model, variances)
         _check_sigma2_prior(sigma2_prior, relative)
@@ -105,45 +106,52 @@ class Conjugate(Engine):
 
 def _prior_note(kappa: float | None) -> str:
     if kappa is None:
-        return "Prior of beta: the model's own."
-    return f"Prior of beta: kappa = {kappa:g}" + (", flat." if kappa == 0 else ".")
+        return "The prior of beta is the model's prior."
+    if kappa == 0:
+        return "The prior of beta is flat (kappa = 0)."
+    return f"The prior of beta is N(0, sigma² I/kappa) with kappa = {kappa:g}."
 
 
 def _check_sigma2_prior(prior: tuple[float, float], relative: bool) -> None:
     pair = isinstance(prior, tuple | list) and len(prior) == 2
     if not pair or not all(map(is_finite, prior)) or prior[1] < 0:
         raise PriorError(
-            "sigma2_prior is (a, b) of sigma² ~ IG(a, b)", got=repr(prior), allowed="b of 0 or more"
+            "sigma2_prior must be the pair (a, b) of the prior sigma² ~ IG(a, b)",
+            got=repr(prior),
+            allowed="two finite numbers, b at least 0",
+            hint="Write for example sigma2_prior=(1, 1)",
         )
     if not relative and tuple(prior) != (0.0, 0.0):
         raise MethodError(
-            "sigma2_prior goes with an unknown sigma, and the variances give one",
-            hint="Give rel_sd_<group> (sd over sigma) and no sigma",
+            "sigma2_prior needs an unknown sigma, and variances= contains sigma",
+            hint="Give rel_sd_<group> (standard deviation / sigma) and leave 'sigma' out",
         )
 
 
 def _rows(model: Model, kappa: float | None, relative: bool) -> PriorRows:
     if kappa is not None:
         if not (is_finite(kappa) and kappa >= 0):
-            text = "kappa is a prior precision, one number"
-            raise PriorError(text, got=repr(kappa), allowed="0 (flat) or more")
+            text = "kappa, a prior precision, must be one number"
+            raise PriorError(text, got=repr(kappa), allowed="0 (a flat prior) or more")
         return isotropic(model.design.p, float(kappa))
     if unreachable(model) or len(prior_rows(model).heavy):
         raise PriorError(
-            "'conjugate' takes normal and flat priors on coefficients only",
+            "Method 'conjugate' needs normal or flat priors on the coefficients",
             hint="Give kappa=, change the priors, or use method 'exact'",
         )
     rows = prior_rows(model)
     if relative and len(rows.scale):
         raise PriorError(
-            "With sigma unknown the prior of beta must scale with it; the model's is absolute",
-            hint="Give kappa= (beta | sigma² ~ N(0, sigma² I/kappa); 0 is flat) or priors='flat'",
+            "With an unknown sigma the prior of beta must be relative to sigma, and the model's "
+            "prior is absolute",
+            hint="Give kappa=, where beta | sigma² ~ N(0, sigma² I/kappa) and 0 is flat, or "
+            "priors='flat'",
         )
     return rows
 
 
 def _given(value: Floats) -> Interval:
-    """A number that was given: no uncertainty."""
+    """A known number, an interval of length zero."""
     return Interval(value, np.zeros_like(value), value, value)
 
 
@@ -186,7 +194,8 @@ def _student(
         raise FitError(
             "The fixed and random effects fit the response exactly, so that the posterior of "
             "sigma² is improper",
-            hint="Give sigma2_prior=(1, 1) or another with b > 0, or sigma among the variances",
+            hint="Give a prior with b > 0, such as sigma2_prior=(1, 1), or give 'sigma' in "
+            "variances=",
         )
     b = prior[1] + 0.5 * left
     if not (a > 0 and b > 0):

@@ -77,14 +77,16 @@ class Exact(Engine):
             None are known.
         """
         if not is_finite(memory) or memory < 0:
-            raise MethodError("memory is a number of GiB", got=repr(memory), allowed="0 or more")
+            raise MethodError(
+                "memory must be a number of GiB", got=repr(memory), allowed="0 or more"
+            )
         density = target(model)
         reason = no_residual(model, density.equations)
         if reason is not None:
             raise MethodError(f"Method 'exact' is not available for this model: {reason}")
         rng = np.random.default_rng(seed)
         if density.dimension > MOST:
-            reason = f"there are {density.dimension} variance parameters"
+            reason = f"the model has {density.dimension} variance parameters"
             return _from_chain(density, reason, rng, (chains, draws), memory)
         found = _weighted(density, rng, draws * chains)
         khat = pareto_k(found)
@@ -93,7 +95,7 @@ class Exact(Engine):
             khat = pareto_k(found)
         if khat < KHAT_LIMIT:
             return _from_weights(density, found, khat, rng, (chains, draws), memory)
-        reason = f"importance weights were unreliable (Pareto k-hat {khat:.2f})"
+        reason = f"the importance weights were unreliable (Pareto k-hat {khat:.2f})"
         return _from_chain(density, reason, rng, (chains, draws), memory)
 
 
@@ -125,8 +127,8 @@ def _begin(density: Target, rng: np.random.Generator) -> Floats:
         if np.any(np.isfinite(values)):
             return np.asarray(trials[int(np.argmax(values))])
     raise MethodError(
-        "The priors leave no density near what the data say of the variance parameters",
-        hint="Widen the bounds of the priors of sd and sigma",
+        "The priors of the variance parameters exclude the region of high likelihood",
+        hint="Widen the bounds of the priors of 'sd' and 'sigma'",
     )
 
 
@@ -185,8 +187,8 @@ def _from_chain(
     )  # fmt: skip
     gathered = collect(density, psi.reshape(-1, psi.shape[-1]), rng, shape, memory, shuffle=False)
     said = (
-        f"The variance parameters were drawn by NUTS, (beta, u) integrated out: {reason}. "
-        "There is no evidence by this road."
+        f"The variance parameters were drawn by NUTS with (beta, u) integrated out, because "
+        f"{reason}. The log evidence is not available from a Markov chain."
     )
     notes = [said, *gathered.notes, *_complaints(chain, shape[0] * shape[1], shape[1])]
     scalars = {"divergences": float(chain.divergences), "max_rhat": chain.max_rhat}
@@ -200,8 +202,9 @@ def _complaints(chain: ChainStats, total: int, draws: int) -> list[str]:
     out = []
     if chain.divergences:
         text = (
-            f"{chain.divergences} of {total} draws of the variance parameters diverged: parts of "
-            "their posterior may be missed. Give tighter priors."
+            f"{chain.divergences} of {total} draws of the variance parameters diverged, and parts "
+            "of their posterior may be missed; give tighter priors, for example "
+            "priors={'sd': 'half_normal(1)'}."
         )
         out.append(warn(text, ConvergenceWarning))
     if chain.max_rhat > RHAT_LIMIT:

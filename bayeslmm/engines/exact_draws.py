@@ -80,11 +80,12 @@ def collect(
     columns = density.equations.moments.columns
     effects = effects_dataset(density.model, columns, found)
     note = (
-        f"{len(psi)} draws of {density.equations.moments.q} random effects would take "
-        f"{needed:.1f} GiB (memory={memory:g}): their means and covariances are kept instead, "
-        f"conditional variances averaged over {len(chosen)} draws of the variance parameters "
-        f"(relative Monte Carlo error {found.error:.1g}). draw_ranef() draws them for chosen "
-        f"levels. PyMC's functions need them all: fit with memory={np.ceil(needed):g}."
+        f"{len(psi)} draws of {density.equations.moments.q} random effects would need "
+        f"{needed:.1f} GiB, more than memory={memory:g}. The fit keeps their means and "
+        f"covariances, with conditional variances averaged over {len(chosen)} draws of the "
+        f"variance parameters (relative Monte Carlo error {found.error:.1g}). "
+        "fit.draw_ranef() draws the effects of chosen levels; functions of PyMC and ArviZ that "
+        f"need all draws require a fit with memory={np.ceil(needed):g}."
     )
     return Gathered({"posterior": posterior, "effects": effects}, order, (note,))
 

@@ -70,7 +70,7 @@ def findings(
 
 
 def _extreme(found: xr.Dataset, *, largest: bool) -> tuple[float, str]:
-    """The worst value and whose it is; NaN, of what doesn't move, is nobody's."""
+    """The worst value and the name of its variable; NaN, of constants, is ignored."""
     worst, whose = (-np.inf, "") if largest else (np.inf, "")
     for name, value in found.data_vars.items():
         finite = value.values[np.isfinite(value.values)]
@@ -84,17 +84,17 @@ def _extreme(found: xr.Dataset, *, largest: bool) -> tuple[float, str]:
 def _of_steps(divergences: int, total: int, remedy: str) -> Iterator[str]:
     if divergences:
         yield (
-            f"{divergences} of {total} draws diverged: parts of the posterior may be missed. "
-            f"Raise target_accept, or {remedy}."
+            f"{divergences} of {total} draws diverged, and parts of the posterior may be missed; "
+            f"raise target_accept, for example target_accept=0.99, or {remedy}."
         )
 
 
 def _of_depth(cut: int, total: int) -> Iterator[str]:
     if cut > DEEPEST * total:
         yield (
-            f"{cut} of {total} draws stopped at the largest tree depth: the chain's steps are "
-            "small for how far it has to go. Take more tune steps, bring covariates to one scale, "
-            "or give tighter priors to what moves slowly."
+            f"{cut} of {total} draws reached the maximum tree depth, because the step size is "
+            "small relative to the posterior's extent; run more tuning steps, for example "
+            "tune=4000, standardise the covariates, or give tighter priors."
         )
 
 
@@ -125,8 +125,8 @@ def _of_energy(bfmi: np.ndarray) -> Iterator[str]:
     bad = [str(i) for i in np.flatnonzero(bfmi < LEAST_BFMI)]
     if bad:
         yield (
-            f"The energy moves slowly in {'chains' if len(bad) > 1 else 'chain'} {', '.join(bad)} "
-            f"(E-BFMI {np.min(bfmi):.2f}, and should be above {LEAST_BFMI}): the tails may be "
-            "explored badly. Take more tune steps, or give tighter priors to the variance "
-            "parameters."
+            f"E-BFMI is {np.min(bfmi):.2f} in {'chains' if len(bad) > 1 else 'chain'} "
+            f"{', '.join(bad)} (aim: above {LEAST_BFMI}), and the tails of the posterior may be "
+            "poorly explored; run more tuning steps, for example tune=4000, or give tighter "
+            "priors to the variance parameters."
         )

@@ -30,32 +30,43 @@ def given_variances(model: Model, given: Mapping[str, Any] | xr.DataTree) -> tup
     Raises
     ------
     MethodError
-        Something is missing or stands for nothing.
+        A key is missing or unknown.
     DataError
-        A negative standard deviation, or correlations that no matrix has.
+        A standard deviation is negative, or the correlations give no valid covariance matrix.
     """
     if not isinstance(given, Mapping):  # a DataTree is one
-        raise MethodError("variances are another fit or a dict", got=type(given).__name__)
+        raise MethodError(
+            "variances= must be another fit or a dict",
+            got=type(given).__name__,
+            hint="Write for example variances={'sigma': 1.0, 'sd_<group>': [0.5]}",
+        )
     values = dict(_from_tree(model, given)) if isinstance(given, xr.DataTree) else dict(given)
     names = group_names(model)
     relative = any(str(key).startswith("rel_sd_") for key in values)
     if relative and ("sigma" in values or model.sigma_known):
-        raise MethodError("Relative standard deviations go with an unknown sigma: leave sigma out")
+        raise MethodError(
+            "Relative standard deviations (rel_sd_<group>) need an unknown sigma",
+            got="known_sd" if model.sigma_known else f"sigma = {values['sigma']}",
+            hint="Give sd_<group> instead"
+            if model.sigma_known
+            else "Leave 'sigma' out of variances=, or give sd_<group>",
+        )
     if relative and model.strata is not None:
         raise MethodError(
-            f"sigma differs by {model.strata.name!r}: relative standard deviations can't say how",
-            hint="Give sigma by stratum and sd_<group>",
+            f"Relative standard deviations need one sigma, and sigma differs by "
+            f"{model.strata.name!r}",
+            hint="Give 'sigma', one number for each stratum, and sd_<group>",
         )
     known = _keys(model, names, relative)
     from_fit = {g.par for g in names if g.pars} if isinstance(given, xr.DataTree) else set()
     for key in values:
         if key not in known and key not in from_fit:
             raise MethodError(
-                f"variances[{key!r}] stands for nothing here", hint=nearest(str(key), known)
+                f"variances= has an unknown key {key!r}", hint=nearest(str(key), known)
             )
     for key in known:
         if key not in values and not key.startswith("cor_"):
-            raise MethodError(f"variances lacks {key!r}", allowed=known)
+            raise MethodError(f"variances= has no value for {key!r}", allowed=known)
     prefix = "rel_sd_" if relative else "sd_"
     covariances = tuple(_covariance(g, values, prefix)[None] for g in names)
     strata = 1 if model.strata is None else len(model.strata.labels)
@@ -64,7 +75,7 @@ def given_variances(model: Model, given: Mapping[str, Any] | xr.DataTree) -> tup
         sigma = _numbers(values["sigma"], strata, "sigma")
         from_zero = isinstance(given, xr.DataTree) and model.residual is None
         if np.any(sigma < 0 if from_zero else sigma <= 0):
-            raise DataError("sigma must be positive", got=sigma.tolist())
+            raise DataError("variances['sigma'] must be positive", got=sigma.tolist())
     delta = None
     if model.residual is not None:
         count = len(model.residual.parameters)
@@ -91,7 +102,10 @@ def _from_tree(model: Model, tree: xr.DataTree) -> Mapping[str, Floats]:
     for g in group_names(model):
         wanted += [g.sd, *([g.cor] if g.cor in source else []), *([g.par] if g.pars else [])]
     if not all(name in source for name in wanted) or not _same_names(model, source):
-        raise MethodError("The fit that was given for the variances is of another model")
+        raise MethodError(
+            "The fit given as variances= is of another model: its variance parameters differ",
+            hint="Give a fit of a model with the same random terms",
+        )
     dims = [d for d in ("chain", "draw") if d in source.dims]
     return {name: np.nan_to_num(source[name].mean(dims).values) for name in wanted}
 
@@ -108,9 +122,7 @@ def _same_names(model: Model, source: xr.Dataset) -> bool:
 def _covariance(g: GroupNames, values: Mapping[str, Any], prefix: str) -> Floats:
     sd = _sds(g, values[f"{prefix}{g.label}"], f"{prefix}{g.label}")
     if np.any(sd < 0):
-        raise DataError(
-            f"Standard deviations can't be negative: {prefix}{g.label}", got=sd.tolist()
-        )
+        raise DataError(f"variances['{prefix}{g.label}'] must not be negative", got=sd.tolist())
     correlation = np.eye(len(sd))
     if g.pairs:
         given = values.get(f"cor_{g.label}", np.zeros(len(g.pairs)))
@@ -119,7 +131,8 @@ def _covariance(g: GroupNames, values: Mapping[str, Any], prefix: str) -> Floats
             correlation[i, j] = correlation[j, i] = value
         if np.linalg.eigvalsh(correlation).min() < -1e-8:
             raise DataError(
-                f"No covariance matrix has these correlations: cor_{g.label}", got=cor.tolist()
+                f"variances['cor_{g.label}'] gives no positive definite correlation matrix",
+                got=cor.tolist(),
             )
     return sd[:, None] * correlation * sd
 
@@ -130,7 +143,9 @@ def _sds(g: GroupNames, value: Any, name: str) -> Floats:
     sd = _numbers(value, len(g.coefs) if each else len(g.sds), name)
     once = sd[g.sd_first] if each else sd
     if each and not np.allclose(once[g.sd_of], sd, rtol=1e-9, atol=0.0):
-        raise DataError(f"{name} is one number for {', '.join(g.sds)}", got=sd.tolist())
+        raise DataError(
+            f"variances[{name!r}] must be one number shared by {', '.join(g.sds)}", got=sd.tolist()
+        )
     return once[g.sd_of]
 
 
@@ -140,5 +155,6 @@ def _numbers(value: Any, length: int, name: str) -> Floats:
     except (TypeError, ValueError):
         raise DataError(f"variances[{name!r}] must be numbers", got=repr(value)) from None
     if out.shape != (length,) or not np.all(np.isfinite(out)):
-        raise DataError(f"variances[{name!r}] must be {length} finite number(s)", got=repr(value))
+        count = f"{length} finite numbers" if length > 1 else "one finite number"
+        raise DataError(f"variances[{name!r}] must be {count}", got=repr(value))
     return out

@@ -58,7 +58,7 @@ def _found(
     names = [p.name for p in pattern.parameters(places)]
     for i, edge in enumerate(pattern.edges(values, places)):
         if edge is not None:
-            text = f"{names[i]} of {what} is {values[i]:.4g}, next to {edge}"
+            text = f"{names[i]} of {what} is {values[i]:.4g}, close to its bound {edge}"
             out.append(Limit(first + i, text))
     return out
 
@@ -77,8 +77,8 @@ def no_residual(model: Model, ceiling: tuple[int, ...], sigma: float) -> str:
     ]
     return (
         f"The residual standard deviation is estimated as 0: the effects {' and '.join(which)} "
-        f"account for all variation. The fit is reported next to that boundary, at sigma = "
-        f"{sigma:.3g}, from where the log-likelihood hardly rises; sigma has no standard error "
-        "there. Where each row has its own effect, the same structure in residual= is a simpler "
-        "form of this model."
+        f"account for all variation. The fit is reported close to that boundary, at sigma = "
+        f"{sigma:.3g}, where the log-likelihood is nearly at its supremum; sigma has no standard "
+        "error there. If each row has a separate effect, the same structure in residual= is a "
+        "simpler form of this model."
     )

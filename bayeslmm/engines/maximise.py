@@ -37,14 +37,15 @@ SINGULAR = 1e-4  # a relative standard deviation below this is on the boundary, 
 
 
 def refuse(model: Model, method: str) -> str | None:
-    """Why the (restricted) likelihood of a model has no maximum worth the name."""
+    """Why ML or REML can't be used for a model; None where it can."""
     fatal = not_gaussian(model, method) or fatal_findings(model, method)
     if fatal is not None:
         return fatal
     if not model.sigma_known and model.n <= len(model.aliasing.kept):
         return (
-            f"{model.n} rows for {len(model.aliasing.kept)} fixed coefficients leave nothing to "
-            "estimate a residual variance from. Give known_sd or use proper priors."
+            f"{model.n} rows and {len(model.aliasing.kept)} fixed coefficients leave no degrees "
+            "of freedom for the residual variance. Give known_sd=, or use 'exact' with proper "
+            "priors."
         )
     return None
 
@@ -65,8 +66,8 @@ def maximise(model: Model, *, reml: bool) -> FitValues:
     sigma = np.sqrt([problem.sigma2(factor)])
     if not np.isfinite(found.value) or sigma[0] <= 0:
         raise FitError(
-            "The likelihood is not finite: the model fits the data without a residual",
-            hint="Leave fixed effects or random terms out",
+            "The likelihood is not finite: the model fits the data exactly and leaves no residuals",
+            hint="Leave out fixed effects or random terms",
         )
     about = problem.equations.moments.coordinates
     delta = None if model.residual is None else factor.lambdas[-1][:, 0]
@@ -76,8 +77,8 @@ def maximise(model: Model, *, reml: bool) -> FitValues:
     limits = at_limits(problem, found.x)
     for limit in limits:
         text = (
-            f"The estimate of {limit.text}: it lies on the boundary, where its standard error "
-            "doesn't exist."
+            f"Singular fit: the estimate of {limit.text}. It lies on the boundary of the parameter "
+            "space, where it has no standard error."
         )
         notes.append(warn(text, SingularWarning))
     if ceiling:
@@ -105,8 +106,8 @@ def _with_small_sigma(problem: Profile, rows: Vanishing, best: Minimum) -> FitVa
         what = "restricted likelihood" if problem.reml else "likelihood"
         text = (
             f"Singular fit: the residual standard deviation is 0. The {what} has its maximum on "
-            "this boundary, where the random effects reproduce the response; standard errors of "
-            "sigma don't exist there."
+            "this boundary, where the random effects reproduce the response and sigma has no "
+            "standard error."
         )
         notes.append(warn(text, SingularWarning))
     dataset = estimate_dataset(model, estimate_of(rows, best, singular))
@@ -165,7 +166,7 @@ def _require_response(problem: Profile) -> None:
     """Refuse a response that the fixed effects fit: rounding is all that is left of y'y."""
     left = float(problem.equations.moments.ff[-1, -1])
     if not problem.model.sigma_known and nothing_left(problem.model, left):
-        raise _unbounded("the response exactly")
+        raise _unbounded("The fixed effects fit")
 
 
 def _require_residual(problem: Profile, factor: FactorPoint) -> None:
@@ -180,7 +181,7 @@ def _require_residual(problem: Profile, factor: FactorPoint) -> None:
     if _has_effect_a_row(problem.model):
         return  # at a patterned covariance of full rank, whatever the residual
     if float(problem.at(problem.scaled_identity(LARGE)).rho2[0]) < 1e-10 * left:
-        raise _unbounded("with their random effects the response exactly")
+        raise _unbounded("The fixed and random effects fit")
 
 
 def _has_effect_a_row(model: Model) -> bool:
@@ -197,7 +198,7 @@ def _has_effect_a_row(model: Model) -> bool:
 
 def _unbounded(what: str) -> IdentifiabilityError:
     return IdentifiabilityError(
-        f"The fixed effects fit {what}: no residual is left, and the likelihood is unbounded",
+        f"{what} the response exactly and leave no residuals: the likelihood is unbounded",
         hint="Leave out the term that determines the response",
     )
 
@@ -215,14 +216,17 @@ def _singular_terms(model: Model, x: Floats) -> tuple[int, ...]:
 def _say(model: Model, found: Minimum, singular: tuple[int, ...]) -> list[str]:
     notes = []
     if not found.converged:
-        text = "The optimiser did not reach a maximum of the likelihood; don't trust this fit."
+        text = (
+            "The optimiser did not converge to a maximum of the likelihood: the estimates are "
+            "unreliable. Rescale the covariates, or fit a simpler model."
+        )
         notes.append(warn(text, ConvergenceWarning))
     for i in singular:
         term = model.terms[i]
         what = "a variance is zero" if len(term.columns) == 1 else "its covariance is singular"
         text = (
             f"Singular fit: for ({', '.join(term.coefs)} | {term.group}) {what}. The estimate lies "
-            "on the boundary; standard errors of its parameters don't exist there."
+            "on the boundary of the parameter space, where its parameters have no standard errors."
         )
         notes.append(warn(text, SingularWarning))
     return notes

@@ -60,10 +60,10 @@ def narrow_priors(model: Model, tree: xr.DataTree) -> list[str]:
         here = float(row @ beta)
         if rows.scale[r] < error and abs(here - data) > error:
             found.append(
-                f"The prior of {name!r} decides its estimate: its standard deviation "
-                f"{rows.scale[r]:.3g} is below the standard error that the data give, {error:.3g}, "
-                f"and it moves the estimate from {data:.4g} to {here:.4g}. If that isn't what you "
-                f"know of {name!r}, leave its prior out: the default is wide."
+                f"The prior of {name!r} dominates the data: its standard deviation is "
+                f"{rows.scale[r]:.3g}, the standard error from the data alone is {error:.3g}, "
+                f"and the prior moves the estimate from {data:.4g} to {here:.4g}. If this is not "
+                f"intended, leave {name!r} out of priors=: the default prior is wide."
             )
     return [warn(text, PriorWarning) for text in found]
 

@@ -88,32 +88,37 @@ class Nuts(Engine):
         )  # fmt: skip
         if marginal:
             found = of_collapsed(model, tree, seed, memory)
-            how = f"Sampled by {name} with (beta, u) integrated out; they were drawn given each "
-            said = [f"{how}draw."]
+            said = [
+                f"The variance parameters were sampled by {name} with (beta, u) integrated out; "
+                "(beta, u) were drawn given each draw of them."
+            ]
         else:
             found = of_hierarchical(model, tree, [v.name for v in graph.free_RVs])
-            said = [f"Sampled by {name}.", *(choice.text for choice in chosen.values())]
+            said = [
+                f"All parameters were sampled by {name}.",
+                *(choice.text for choice in chosen.values()),
+            ]
         return replace(found, notes=(*said, *found.notes))
 
 
 def acceptance(model: Model) -> float:
-    """What a chain over all effects is tuned to, where nothing is said."""
+    """The default target acceptance probability of a chain over all effects."""
     predictors = (model, *model.dpars.values())
     levels = [block.n_levels for one in predictors for block in one.design.blocks]
     return CAREFUL if levels and min(levels) <= FEW else USUAL
 
 
 def _collapsed(model: Model, parametrisation: str | Mapping[str, str]) -> Any:
-    """The collapsed model, where there is one and something in it to sample."""
+    """The collapsed model, if it has a parameter to sample."""
     if parametrisation != "auto":
         raise MethodError(
-            "parametrisation= says how effects are sampled, and marginal=True samples none",
-            hint="Leave one of the two out",
+            "parametrisation= can't be combined with marginal=True, which samples no effects",
+            hint="Leave out one of the two",
         )
     out = collapsed(model)
     if not out.free_RVs:
         raise MethodError(
-            "marginal=True leaves nothing to sample: the model has no variance parameter",
-            hint="method='exact' draws beta without a chain",
+            "marginal=True needs a variance parameter to sample, and the model has none",
+            hint="Use method='exact', which draws beta directly",
         )
     return out

@@ -1,4 +1,4 @@
-"""Which posteriors exist: what `exact` and `nuts` refuse alike."""
+"""Improper posteriors, for which neither `exact` nor `nuts` is available."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from bayeslmm.gaussian.equations import Equations
 from bayeslmm.gaussian.profile import profile
 from bayeslmm.model import Model
 
-LARGE = 1e6  # a relative standard deviation beside which sigma is nothing
-EXACT = 1e-10  # of the response's squares: what rounding leaves there of no residual
+LARGE = 1e6  # a relative standard deviation for which sigma is negligible
+EXACT = 1e-10  # of the response's sum of squares: the rounding error of a residual of zero
 TINY = 1e-10  # of the response's spread: a sigma at which priors are compared with the likelihood
 LEAST_LEVELS = 3  # a flat prior on a standard deviation needs as many (Gelman, 2006, sec. 2.2)
 
 
 NO_MASS = (
-    "The posterior is improper: the likelihood grows faster towards a sigma of 0 than the prior of "
-    "sigma falls. Leave out the term that determines the response, or give sigma a prior that "
+    "The posterior is improper: as sigma goes to 0, the likelihood grows faster than the prior of "
+    "sigma decreases. Leave out the term that determines the response, or give sigma a prior that "
     "excludes 0, for example priors={'sigma^2': 'inverse_gamma(1, 1)'}."
 )
 
 
 def improper(model: Model) -> str | None:
-    """Why the posterior has no finite mass, in words; None where nothing is known against it."""
+    """Why the posterior is improper; None where no reason is known."""
     flat = {key for key, prior in model.priors.items() if not prior.is_proper()}
     if any(f.unbounded and "reml" in f.fatal for f in model.findings) and not _keeps_off_0(model):
         text = next(f.text for f in model.findings if f.unbounded and "reml" in f.fatal)
@@ -36,20 +36,21 @@ def improper(model: Model) -> str | None:
         ]
         bad = [key for key in involved if key in flat]
         if finding.fatal and finding.groups and bad:
-            return f"{finding.text} The prior of {bad[0]} is flat: give it a proper one."
+            return f"{finding.text} The prior of {bad[0]} is flat: give a proper prior."
     for block in model.design.blocks:
         bad = [key for key in flat if key.startswith(f"sd_{block.group}[")]
         if bad and block.n_levels < LEAST_LEVELS:
             return (
-                f"With {block.n_levels} levels of {block.group!r} a flat prior on {bad[0]} leaves "
-                f"the posterior improper: it needs {LEAST_LEVELS}. Give a proper prior."
+                f"A flat prior on {bad[0]} needs at least {LEAST_LEVELS} levels of "
+                f"{block.group!r}, which has {block.n_levels}: the posterior is improper. Give a "
+                f"proper prior, for example priors={{{bad[0]!r}: 'half_normal(1)'}}."
             )
     return None
 
 
 def no_residual(model: Model, system: Equations) -> str | None:
-    """Why the posterior of a model that reproduces its response has no finite mass; None where
-    there is a residual. It takes one factorisation, for tables too long to be looked at before.
+    """Why the posterior of a model that reproduces its response is improper; None where residuals
+    remain. It needs one factorisation, for tables too long for the checks before the fit.
 
     Parameters
     ----------
@@ -65,7 +66,7 @@ def no_residual(model: Model, system: Equations) -> str | None:
     factor = problem.at(problem.scaled_identity(LARGE))
     if not float(factor.rho2[0]) < EXACT * float(problem.equations.moments.ff[-1, -1]):
         return None
-    return f"The fixed effects fit with the random effects the response exactly. {NO_MASS}"
+    return f"The fixed and random effects fit the response exactly. {NO_MASS}"
 
 
 def _keeps_off_0(model: Model) -> bool:

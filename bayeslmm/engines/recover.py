@@ -65,16 +65,22 @@ def recover(
 def recovered(
     model: Model, tree: xr.DataTree, seed: int | None, memory: float
 ) -> tuple[xr.DataTree, tuple[str, ...]]:
-    """As `recover`, with what there is to say, unsaid."""
+    """The tree of `recover`, and its notes, without warnings."""
     reason = refusal(model)
     if reason is not None:
         raise MethodError(reason)
     check_memory(memory)
     if "posterior" not in tree:
-        raise FitError("The tree has no group 'posterior' to recover from")
+        raise FitError(
+            "The tree has no group 'posterior'",
+            got=list(tree.children) or "no groups",
+            hint="Sample it: with model.to_pymc(marginal=True): tree = pm.sample()",
+        )
     posterior = tree["posterior"].to_dataset()
     if not set(SAMPLE) <= set(posterior.sizes):
-        raise FitError("The tree's posterior has no chain and draw", got=list(posterior.sizes))
+        raise FitError(
+            "The tree's posterior lacks the dimensions chain and draw", got=list(posterior.sizes)
+        )
     density = target(model)
     shape = (posterior.sizes["chain"], posterior.sizes["draw"])
     psi = _psi(density, posterior, shape[0] * shape[1])
@@ -88,9 +94,9 @@ def recovered(
 
 
 def check_memory(memory: float) -> None:
-    """Refuse what is no number of GiB."""
+    """Raise MethodError unless `memory` is a number of GiB."""
     if not is_finite(memory) or memory < 0:
-        raise MethodError("memory is a number of GiB", got=repr(memory), allowed="0 or more")
+        raise MethodError("memory must be a number of GiB", got=repr(memory), allowed="0 or more")
 
 
 def _joined(model: Model, drawn: xr.Dataset, sampled: xr.Dataset) -> xr.Dataset:
@@ -136,12 +142,15 @@ def _inside(sd: Floats, cor: Floats, g: GroupNames) -> Floats:
 
 
 def _flat(posterior: xr.Dataset, name: str, size: int, width: int) -> Any:
-    hint = "Sample model.to_pymc(marginal=True)"
+    hint = "Sample it: with model.to_pymc(marginal=True): tree = pm.sample()"
     if name not in posterior:
         raise FitError(f"The tree has no draws of {name!r}", hint=hint)
     values = posterior[name].transpose(*SAMPLE, ...).values.reshape(size, -1).astype(np.float64)
     if values.shape[1] != width:
         raise FitError(
-            f"{name!r} is of another model", got=values.shape[1], allowed=str(width), hint=hint
+            f"The tree is of another model: the number of values of {name!r} differs",
+            got=values.shape[1],
+            allowed=str(width),
+            hint=hint,
         )
     return values

@@ -29,14 +29,14 @@ AUTOMATIC = ("exact", "nuts")
 
 
 def choose(model: Model, method: str) -> tuple[Engine, list[str]]:
-    """The engine of a method, and what is to be said of the choice.
+    """The engine of a method, and notes on the choice.
 
     Raises
     ------
     MethodError
-        Unknown method, or one that can't serve this model.
+        The method is unknown, or not available for this model.
     IdentifiabilityError
-        A likelihood method on a model whose variances the data can't tell.
+        A likelihood method for a model whose variances are not identified by the data.
     """
     if method == "auto":
         return _first_available(model)
@@ -57,13 +57,13 @@ def _first_available(model: Model) -> tuple[Engine, list[str]]:
     for name in AUTOMATIC:
         reason = ENGINES[name].refuse(model)
         if reason is None:
-            return ENGINES[name], [*notes, f"method='auto' is {name!r} here."]
+            return ENGINES[name], [*notes, f"method='auto' chose {name!r}."]
         notes.append(f"{name!r} is not available: {reason}")
     raise MethodError(f"No method is available for this model: {' '.join(notes)}")
 
 
 def availability(model: Model) -> tuple[list[str], list[str]]:
-    """The methods that are available for a model, and sentences on why the others are not."""
+    """The methods available for a model, and sentences on why the others are not."""
     reasons = {name: engine.refuse(model) for name, engine in ENGINES.items()}
     able = [name for name, reason in reasons.items() if reason is None]
     by_reason: dict[str, list[str]] = {}
@@ -75,7 +75,7 @@ def availability(model: Model) -> tuple[list[str], list[str]]:
 
 
 def _why(names: list[str], reason: str, reasons: Mapping[str, str | None]) -> str:
-    """One sentence for all methods that a model lacks for one reason."""
+    """One sentence for all methods that are not available for the same reason."""
     first = str(reasons[names[0]])
     if not first.startswith(f"{names[0]!r} needs "):
         return f"{', '.join(names)}: {reason}."

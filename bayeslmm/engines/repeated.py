@@ -48,8 +48,8 @@ def repeated_nuts(
     """
     if importlib.util.find_spec("nutpie") is None:
         raise MethodError(
-            "Sampling many responses needs nutpie, which compiles a model once",
-            hint="pip install 'bayeslmm[nutpie]'",
+            "Sampling for many simulated responses needs nutpie, which compiles a model once",
+            hint="Install it by pip install 'bayeslmm[nutpie]'",
         )
     import nutpie
 
@@ -73,7 +73,7 @@ def repeated_nuts(
 
 
 def _effective(model: Model, found: xr.Dataset) -> float:
-    """The least effective number of draws among all parameters but the random effects."""
+    """The smallest effective sample size of all parameters except the random effects."""
     import arviz_stats
 
     effects = {g.u for m in (model, *model.dpars.values()) for g in group_names(m)}
@@ -85,12 +85,13 @@ def _effective(model: Model, found: xr.Dataset) -> float:
 def _complain(divergences: int, reached: float, wanted: int) -> None:
     if divergences:
         warn(
-            f"{divergences} draws diverged: raise target_accept, or give tighter priors.",
+            f"{divergences} draws diverged; raise target_accept, for example "
+            "target_accept=0.99, or give tighter priors.",
             ConvergenceWarning,
         )
     if reached < wanted:
         warn(
-            f"Some parameter has {reached:.0f} effective draws only, not {wanted}: "
-            "take more draws.",
+            f"Low effective sample size: {reached:.0f} for at least one parameter (aim: {wanted} "
+            "or more); run more draws.",
             ConvergenceWarning,
         )

@@ -32,7 +32,7 @@ def of_hierarchical(model: Model, tree: xr.DataTree, free: Iterable[str] | None)
     """
     sampled, stats = tree["posterior"].to_dataset(), _statistics(tree)
     posterior = contract_dataset(model, sampled)
-    remedy = "use method='exact' or marginal=True where they serve"
+    remedy = "use method='exact' or marginal=True where they are available"
     scalars, said = findings(posterior, stats, remedy)
     if free is None:
         posterior = with_free_values(model, posterior)
@@ -59,7 +59,8 @@ def of_collapsed(model: Model, tree: xr.DataTree, seed: int | None, memory: floa
 
 
 def of_tree(model: Model, tree: xr.DataTree, seed: int | None, memory: float) -> FitValues:
-    """Of a run of either, told apart by whether the random effects were sampled.
+    """The values of a fit from a PyMC run, hierarchical if the random effects were sampled and
+    collapsed if not.
 
     Raises
     ------
@@ -68,7 +69,7 @@ def of_tree(model: Model, tree: xr.DataTree, seed: int | None, memory: float) ->
     """
     if "posterior" not in tree or not set(SAMPLE) <= set(tree["posterior"].sizes):
         raise FitError(
-            "The tree has no posterior with chain and draw",
+            "The tree has no group 'posterior' with the dimensions chain and draw",
             hint="Sample inside the model: with model.to_pymc(): tree = pm.sample()",
         )
     posterior = tree["posterior"].to_dataset()
@@ -79,22 +80,26 @@ def of_tree(model: Model, tree: xr.DataTree, seed: int | None, memory: float) ->
         whole = all(n in posterior for n in sampled if n in effects or model.columns)
         if not whole and not any(n in posterior for n in sampled):
             found = of_collapsed(model, tree, seed, memory)
-            how = "Sampled by PyMC with (beta, u) integrated out; they were drawn given each draw."
+            how = (
+                "The variance parameters were sampled by PyMC with (beta, u) integrated out; "
+                "(beta, u) were drawn given each draw of them."
+            )
             return FitValues(found.method, found.tree, found.scalars, (how, *found.notes))
     missing = [n for n in ours if n not in posterior and not n.endswith("beta")]
     if missing:
         raise FitError(
-            "The tree is not one of this model",
+            "The tree is of another model: parameters of this model are missing",
             got=f"no draws of {', '.join(missing)}",
             hint="Sample inside the model: with model.to_pymc(): tree = pm.sample()",
         )
     _require_sizes(model, posterior)
     found = of_hierarchical(model, tree, None)
-    return FitValues(found.method, found.tree, found.scalars, ("Sampled by PyMC.", *found.notes))
+    notes = ("All parameters were sampled by PyMC.", *found.notes)
+    return FitValues(found.method, found.tree, found.scalars, notes)
 
 
 def _require_sizes(model: Model, posterior: xr.Dataset) -> None:
-    """Refuse effects and coefficients of another number than the model's."""
+    """Raise FitError where the numbers of effects and coefficients differ from the model's."""
     for m in (model, *model.dpars.values()):
         wanted = {f"{m.prefix}coef": len(m.columns)}
         for g in group_names(m):
@@ -108,7 +113,7 @@ def _require_sizes(model: Model, posterior: xr.Dataset) -> None:
 
 
 def _statistics(tree: xr.DataTree) -> xr.Dataset:
-    """The sampler's statistics; none where it kept none."""
+    """The sampler's statistics, an empty dataset where the tree has none."""
     if "sample_stats" in tree:
         return statistics(tree["sample_stats"].to_dataset())
     posterior = tree["posterior"].to_dataset()

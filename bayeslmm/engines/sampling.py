@@ -76,13 +76,13 @@ def sampler_of(name: str | None) -> str:
     if importlib.util.find_spec(module) is None:
         raise MethodError(
             f"Sampler {name!r} is not installed",
-            hint=f"pip install 'bayeslmm[{extra}]' brings it",
+            hint=f"Install it by pip install 'bayeslmm[{extra}]'",
         )
     return name
 
 
 def check_sampling(tune: int, target_accept: float, options: Mapping[str, Any]) -> None:
-    """Refuse what the sampler would only trip over after it has compiled."""
+    """Raise MethodError for settings that the sampler would only reject after compiling."""
     import pymc as pm
 
     if not isinstance(tune, int | np.integer) or tune < 0:
@@ -91,7 +91,9 @@ def check_sampling(tune: int, target_accept: float, options: Mapping[str, Any]) 
         )
     if not is_finite(target_accept) or not 0 < target_accept < 1:
         raise MethodError(
-            "target_accept is a probability", got=repr(target_accept), allowed="(0, 1)"
+            "target_accept must be a probability",
+            got=repr(target_accept),
+            allowed="between 0 and 1, both excluded",
         )
     parameters = inspect.signature(pm.sample).parameters.values()
     known = [p.name for p in parameters if p.kind is not p.VAR_KEYWORD]

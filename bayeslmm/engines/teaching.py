@@ -87,22 +87,22 @@ def estimated(
 def _check(model: Model, algorithm: str, iterations: int, tolerance: float, trace: bool) -> None:
     if algorithm not in ALGORITHMS:
         hint = nearest(str(algorithm), ALGORITHMS)
-        raise MethodError(f"There is no algorithm {algorithm!r}", hint=hint)
+        raise MethodError(f"Unknown algorithm {algorithm!r}", hint=hint)
     if isinstance(iterations, bool) or not isinstance(iterations, int) or iterations < 1:
         raise MethodError("iterations must be a whole number of at least 1", got=repr(iterations))
     if not (is_finite(tolerance) and tolerance > 0):
         raise MethodError("tolerance must be a positive number", got=repr(tolerance))
     if not isinstance(trace, bool):
-        raise MethodError("trace is True or False", got=repr(trace))
+        raise MethodError("trace must be True or False", got=repr(trace))
     if algorithm == "default":
         return
     other = [t.structure.name for t in model.terms if t.structure.name not in KNOWN]
     if other or model.residual is not None or model.kin:
         raise MethodError(
-            f"Algorithm {algorithm!r} is for independent residuals, independent levels and "
+            f"Algorithm {algorithm!r} needs independent residuals, independent levels and "
             f"effects of structure {', '.join(KNOWN)}",
             got=", ".join(other) or ("a relationship" if model.kin else "a residual structure"),
-            hint="algorithm='default' takes every structure",
+            hint="Use algorithm='default', which takes every structure",
         )
 
 
@@ -181,20 +181,26 @@ def _say(
     singular: tuple[int, ...],
     limit: int,
 ) -> list[str]:
-    above = f"{points[-1].deviance - lowest:.2g} above the default's deviance"
+    above = (
+        f"its deviance is {points[-1].deviance - lowest:.2g} above that of the default algorithm"
+    )
     if converged:
-        notes = [f"{algorithm!r} ended after {len(points) - 1} iterations, {above}."]
+        notes = [f"{algorithm!r} converged after {len(points) - 1} iterations; {above}."]
     else:
         text = (
-            f"{algorithm!r} was stopped by its limit of {limit} iterations, {above}. Towards a "
-            "variance of zero it has no end; else give more iterations=."
+            f"{algorithm!r} did not converge in {limit} iterations; {above}. Run more, for "
+            f"example iterations={10 * limit}; it never converges to a variance of zero."
         )
         notes = [warn(text, ConvergenceWarning)]
     notes.append(
-        f"{algorithm!r} gives no standard errors of variance parameters; algorithm='default' does."
+        f"{algorithm!r} gives no standard errors of variance parameters; use algorithm='default' "
+        "for them."
     )
     if singular:
-        text = "Singular fit: a covariance of the random effects lies on the boundary."
+        text = (
+            "Singular fit: a covariance matrix of the random effects lies on the boundary of the "
+            "parameter space."
+        )
         notes.append(warn(text, SingularWarning))
     return notes
 

@@ -47,15 +47,15 @@ def _wide(
         if _is_wide(float(a), float(b), least, most):
             found.setdefault((float(a), float(b)), []).append(name)
     return [
-        f"The data do not bound {_shared(same)}: the 95 % Wald interval is {a:.2g} to {b:.2g}. "
-        "Choose a simpler structure, or method 'exact' with an informative prior."
+        f"{_shared(same)} is weakly identified: the 95 % Wald interval is {a:.2g} to {b:.2g}. "
+        "Choose a simpler structure, or use method 'exact' with an informative prior."
         for (a, b), same in found.items()
     ]
 
 
 def _shared(names: list[str]) -> str:
     rest = len(names) - 1
-    return names[0] if not rest else f"{names[0]} (and {rest} equal to it)"
+    return names[0] if not rest else f"{names[0]} (shared by {rest} more)"
 
 
 def _is_wide(lower: float, upper: float, least: float, most: float) -> bool:

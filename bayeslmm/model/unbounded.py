@@ -25,8 +25,8 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.intp]
 WHOLE = 400  # rows of a stratum up to which effects' columns are all written out
 TO_DO = (
-    "Take fewer fixed or random effects or a structure with fewer parameters, or fit it under "
-    "proper priors that keep standard deviations off 0 (exact, nuts)."
+    "Use fewer fixed or random effects or a structure with fewer parameters, or fit the model by "
+    "'exact' or 'nuts' under proper priors that keep standard deviations away from 0."
 )
 LIKELIHOOD = frozenset({"ml"})
 BOTH = frozenset({"ml", "reml", "anova"})
@@ -105,14 +105,14 @@ def _without_residual(data: Data) -> Iterator[Finding]:
     how = _exact(data)
     if how is not None and how.free:  # with as many columns as rows n is too small, and said so
         text = (
-            f"{_who(how)} the response exactly: no residual is left, and the likelihood is "
+            f"{_who(how)} the response exactly and leave no residuals: the likelihood is "
             "unbounded as sigma goes to 0. Leave out the term that determines the response."
         )
         yield Finding(text, BOTH, ("Residual",), unbounded=True)
 
 
 def _strata(data: Data, residual: Residual, used: Ints) -> Iterator[Finding]:
-    """Strata whose residuals can all be zero; those of one kind are told together."""
+    """Strata whose residuals can all be zero; one finding for all strata of one kind."""
     strata = residual.strata
     assert strata is not None
     codes = strata.codes[used]
@@ -127,18 +127,18 @@ def _strata(data: Data, residual: Residual, used: Ints) -> Iterator[Finding]:
         where = f"{strata.name} {_list(labels)}"
         text = (
             f"{_who(how)} the rows of {where} exactly: their residual standard deviation can "
-            "go to 0, and the likelihood grows without bound. "
+            "go to 0, where the likelihood is unbounded. "
         )
         yield Finding(text + TO_DO, BOTH if how.free else LIKELIHOOD, ("Residual",), unbounded=True)
 
 
 def _correlated(data: Data, occasions: Occasions, text: str) -> Iterator[Finding]:
     for direction in vanishing(data.y, data.X(), occasions):
-        where = f"{text}: at {_list(list(direction.labels))}"
+        where = f"{text} is not identified: at {_list(list(direction.labels))}"
         said = (
-            f"{where} the fixed effects leave residuals of which a combination is 0 in each of "
-            f"the {direction.groups} groups that have them: their covariance can become singular, "
-            "and the likelihood grows without bound. "
+            f"{where} one linear combination of the residuals of the fixed effects is 0 in each of "
+            f"the {direction.groups} groups with these occasions, so that their covariance can "
+            "become singular, where the likelihood is unbounded. "
         )
         yield Finding(
             said + TO_DO, BOTH if direction.free else LIKELIHOOD, ("Residual",), unbounded=True
@@ -151,8 +151,8 @@ def _correlated(data: Data, occasions: Occasions, text: str) -> Iterator[Finding
     how = _exact(Data(data.y, data.X(), (level,), np.arange(n)))
     if how is not None:
         said = (
-            f"{text}: the fixed effects leave the same residual in all rows of a group, so that "
-            "the correlation can go to 1, and the likelihood grows without bound. "
+            f"{text} is not identified: the residuals of the fixed effects are equal within each "
+            "group, so that the correlation can go to 1, where the likelihood is unbounded. "
         )
         yield Finding(said + TO_DO, BOTH if how.free else LIKELIHOOD, ("Residual",), unbounded=True)
 
@@ -166,7 +166,7 @@ def _one_function(data: Data, base: Floats, text: str) -> Iterator[Finding]:
         if how is not None:
             said = (
                 f"{_who(how)} {len(rows)} of the {len(base)} rows exactly, those at one end "
-                f"of {text}: their variance can go to 0, and the likelihood grows without bound. "
+                f"of {text}: their variance can go to 0, where the likelihood is unbounded. "
             )
             yield Finding(
                 said + TO_DO, BOTH if how.free else LIKELIHOOD, ("Residual",), unbounded=True
@@ -176,18 +176,19 @@ def _one_function(data: Data, base: Floats, text: str) -> Iterator[Finding]:
 
 @dataclass(frozen=True, slots=True)
 class _Exact:
-    """How rows are fitted exactly: with the help of random effects; with rows to spare."""
+    """How rows are fitted exactly: whether by random effects too; whether with degrees of freedom
+    left."""
 
     random: bool
     free: bool
 
 
 def _exact(data: Data) -> _Exact | None:
-    """Whether the residuals of some rows can vanish while V gets singular."""
+    """How the residuals of some rows can vanish while V becomes singular; None where they can't."""
     if inside(data.y, data.X, data.p):
         return _Exact(False, not _spans(data.X()))
     if not data.Z or len(data) > WHOLE:
-        return None  # of many rows a fit without a residual is refused at its end
+        return None  # for many rows, a fit without residuals raises an error at its end
     if any(len(np.unique(codes[data.rows])) == len(data) for codes, _ in data.Z):
         return None
 
@@ -206,8 +207,7 @@ def _spans(columns: Floats) -> bool:
 
 
 def _who(how: _Exact) -> str:
-    with_random = "The fixed effects fit with their random effects"
-    return with_random if how.random else "The fixed effects fit"
+    return "The fixed and random effects fit" if how.random else "The fixed effects fit"
 
 
 def _list(labels: list[str]) -> str:

@@ -61,10 +61,10 @@ CASES = [
     bad("factor both fixed and random", IdentifiabilityError, "'g'", "inside the fixed")(
         lambda _: model("y ~ g + (1 | g)").fit("reml")
     ),
-    bad("more coefficients than rows", MethodError, "3 rows for 3 fixed")(
+    bad("more coefficients than rows", MethodError, "3 rows and 3 fixed")(
         lambda _: model("y ~ x + s", table().iloc[:3]).fit("reml")
     ),
-    bad("conjugate without variances", MethodError, "needs the variances", "sd_<group>")(
+    bad("conjugate without variances", MethodError, "needs known variances", "sd_<group>")(
         lambda _: plain().fit("conjugate")
     ),
     bad("variances of no kind", MethodError, "variances", "another fit")(lambda _: given(5)),
@@ -74,49 +74,51 @@ CASES = [
     bad("variances of a fit with fewer coefficients", MethodError, "another model")(
         lambda _: given(reml(), SLOPES)
     ),
-    bad("variances without sigma", MethodError, "lacks 'sigma'", "sigma, sd_g")(
+    bad("variances without sigma", MethodError, "no value for 'sigma'", "sigma, sd_g")(
         lambda _: given({"sd_g": 1.0})
     ),
-    bad("variances without an sd", MethodError, "lacks 'sd_g'")(lambda _: given({"sigma": 1.0})),
+    bad("variances without an sd", MethodError, "no value for 'sd_g'")(
+        lambda _: given({"sigma": 1.0})
+    ),
     bad("variances with a typo", MethodError, "'sd_gg'", "Did you mean 'sd_g'?")(
         lambda _: given({"sigma": 1.0, "sd_gg": 1.0})
     ),
-    bad("variances of the wrong length", DataError, "'sd_g'", "1 finite number", "[1, 2]")(
+    bad("variances of the wrong length", DataError, "'sd_g'", "one finite number", "[1, 2]")(
         lambda _: given({"sigma": 1.0, "sd_g": [1, 2]})
     ),
     bad("negative sd", DataError, "negative", "sd_g", "-1")(
         lambda _: given({"sigma": 1.0, "sd_g": -1.0})
     ),
-    bad("sigma of zero", DataError, "sigma must be positive")(
+    bad("sigma of zero", DataError, "variances['sigma'] must be positive")(
         lambda _: given({"sigma": 0.0, "sd_g": 1.0})
     ),
     bad("NaN sd", DataError, "'sd_g'", "finite")(lambda _: given({"sigma": 1.0, "sd_g": np.nan})),
     bad("sd of words", DataError, "'sd_g'", "numbers", "'big'")(
         lambda _: given({"sigma": 1.0, "sd_g": "big"})
     ),
-    bad("correlation above one", DataError, "No covariance matrix", "cor_g", "1.5")(
+    bad("correlation above one", DataError, "no positive definite", "cor_g", "1.5")(
         lambda _: given({"sigma": 1.0, "sd_g": [1, 1], "cor_g": 1.5}, SLOPES)
     ),
-    bad("correlations that no matrix has", DataError, "No covariance matrix", "cor_g")(
+    bad("correlations that no matrix has", DataError, "no positive definite", "cor_g")(
         lambda _: given(
             {"sigma": 1.0, "sd_g": [1, 1, 1], "cor_g": [0.9, 0.9, -0.9]}, "y ~ x + (x + s | g)"
         )
     ),
-    bad("relative sd beside sigma", MethodError, "leave sigma out")(
+    bad("relative sd beside sigma", MethodError, "Leave 'sigma' out")(
         lambda _: given({"sigma": 1.0, "rel_sd_g": 1.0})
     ),
     bad("relative and absolute sd", MethodError, "'sd_g'", "rel_sd_g")(
         lambda _: given({"sd_g": 1.0, "rel_sd_g": 1.0})
     ),
-    bad("absolute priors with relative sds", PriorError, "must scale with", "kappa=")(
+    bad("absolute priors with relative sds", PriorError, "must be relative to sigma", "kappa=")(
         lambda _: plain().fit("conjugate", variances={"rel_sd_g": 1.0})
     ),
-    bad("negative kappa", PriorError, "kappa", "-1", "0 (flat) or more")(
+    bad("negative kappa", PriorError, "kappa", "-1", "0 (a flat prior) or more")(
         lambda _: given(reml(), kappa=-1.0)
     ),
     bad("kappa of NaN", PriorError, "kappa")(lambda _: given(reml(), kappa=np.nan)),
     bad("kappa of words", PriorError, "kappa", "'small'")(lambda _: given(reml(), kappa="small")),
-    bad("Student-t slope in conjugate", PriorError, "normal and flat", "kappa=")(
+    bad("Student-t slope in conjugate", PriorError, "normal or flat", "kappa=")(
         lambda _: model(priors={"beta": "student_t(3, 0, 1)"}).fit("conjugate", variances=reml())
     ),
     bad("negative scale of sigma2_prior", PriorError, "sigma2_prior", "-2.0")(

@@ -55,7 +55,7 @@ def test_bad_chains_are_told_in_words_with_a_next_step():
     assert mixing.startswith("R-hat is ") and "for sigma (aim: below 1.01)" in mixing
     assert "bulk" in sizes and "for sigma" in sizes and "aim: 400 or more" in sizes
     assert all("draws=800" in text for text in (mixing, sizes))
-    assert "in chain 0 (E-BFMI 0." in energy
+    assert "E-BFMI is 0.02 in chain 0" in energy
     assert scalars["divergences"] == 10
 
 
@@ -64,7 +64,7 @@ def test_trees_that_are_cut_short_are_told(name):
     rng = np.random.default_rng(3)
     cut = (np.arange(2000) % 50 == 0).reshape(4, 500).astype(np.int8)
     posterior, stats = chains_of(rng.normal(size=(4, 500)), **{name: cut})
-    with pytest.warns(ConvergenceWarning, match="40 of 2000 draws stopped at the largest tree"):
+    with pytest.warns(ConvergenceWarning, match="40 of 2000 draws reached the maximum tree depth"):
         scalars, _ = findings(posterior, stats, "…")
     assert scalars["cut_short"] == 40
     posterior, stats = chains_of(rng.normal(size=(4, 500)), **{name: cut * (np.arange(500) < 100)})
@@ -109,9 +109,9 @@ def test_a_sampler_that_is_not_there_names_what_brings_it(name, monkeypatch):
 @pytest.mark.parametrize(
     ("formula", "options", "words"),
     [
-        (FORMULA, {"parametrisation": "centred"}, "Leave one of the two out"),
+        (FORMULA, {"parametrisation": "centred"}, "Leave out one of the two"),
         (FORMULA, {"memory": -1}, "number of GiB"),
-        ("Reaction ~ Days", {"known": True}, "nothing to sample"),
+        ("Reaction ~ Days", {"known": True}, "the model has none"),
         ("count ~ Days + (1 | Subject)", {"family": "poisson"}, "needs a Gaussian response"),
     ],
 )
@@ -129,7 +129,8 @@ def test_collapsed_is_exact(name, gallery_fit):
     """Means and sds of all parameters and effects within 4 Monte Carlo standard errors."""
     nuts = gallery_fit(name, "nuts", seed=3, marginal=True)
     assert nuts.notes == (
-        "Sampled by nutpie with (beta, u) integrated out; they were drawn given each draw.",
+        "The variance parameters were sampled by nutpie with (beta, u) integrated out; (beta, u) "
+        "were drawn given each draw of them.",
     )
     exact = gallery_fit(name, "exact", seed=21, draws=20000)
     table = agreement({"nuts": nuts, "exact": exact}, effects="all")
