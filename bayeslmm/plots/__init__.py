@@ -1,4 +1,4 @@
-"""One picture per file, on matplotlib, which is loaded when something is drawn."""
+"""Pictures, one per file; matplotlib is loaded when the first one is drawn."""
 
 from bayeslmm.plots.calibration import plot_calibration
 from bayeslmm.plots.fitted import plot_fitted

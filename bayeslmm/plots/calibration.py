@@ -1,4 +1,4 @@
-"""Ranks of simulation-based calibration: where their distribution leaves the uniform band."""
+"""Picture of a calibration: distribution of the ranks, with a band for uniform ranks."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ def plot_calibration(
     ax: Place = None,
     figsize: tuple[float, float] | None = None,
 ) -> Drawn:
-    """Draw a panel for each quantity: its ranks against what uniform ones do.
+    """Draw the ranks of each quantity in a panel, with a 95 % band for uniform ranks.
 
     Parameters
     ----------
     calibration : Calibration
     kind : {"ecdf", "histogram"}
-        The distribution function less the uniform one, with the band that uniform ranks stay
-        within in 95 % of cases; or counts in twenty bins, with pointwise 95 % bounds.
+        The distribution function minus the uniform one, with a simultaneous 95 % band of
+        uniform ranks; or counts in twenty bins, with pointwise 95 % bounds.
 
     Returns
     -------
@@ -45,10 +45,13 @@ def plot_calibration(
     Raises
     ------
     MethodError
-        Something else than a calibration, or an unknown kind.
+        An object that is not a calibration, or an unknown kind.
     """
     if not isinstance(calibration, Calibration):
-        raise MethodError("A calibration is needed", got=type(calibration).__name__)
+        raise MethodError(
+            "The first argument must be the result of bl.calibrate",
+            got=type(calibration).__name__,
+        )
     if kind not in KINDS:
         raise MethodError(f"Unknown kind={kind!r}", allowed=KINDS)
     p = calibration.p_values
@@ -61,11 +64,15 @@ def plot_calibration(
         for each, name in zip(area.axes, names, strict=True):
             panel(each, calibration, name)
             each.set_title(f"{name}\np = {p[name]:.2g}", fontsize=8)
-        left = "" if len(names) == len(p) else f"; the {len(names)} of smallest p of {len(p)}"
+        left = (
+            ""
+            if len(names) == len(p)
+            else f"; the {len(names)} quantities with smallest p of {len(p)}"
+        )
         title = f"{calibration.method!r}: {len(calibration.ranks)} data sets{left}"
         area.label(
-            "rank of the true value, as a share",
-            "ECDF less the uniform one" if kind == "ecdf" else "data sets",
+            "normalised rank of the true value",
+            "ECDF minus uniform ECDF" if kind == "ecdf" else "data sets",
             title if area.whole else "",
         )
     return area.drawn

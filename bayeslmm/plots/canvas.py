@@ -1,4 +1,4 @@
-"""Where a picture is drawn: a new figure of pyplot, the user's axes, or the user's figure."""
+"""The figure and axes of a picture: new ones of pyplot, or those that the user gives."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ class Canvas:
     columns : int
         Panels in a row.
     whole : bool
-        Whether titles, labels and the legend may go to the figure; otherwise the axes are the
-        user's, among others perhaps, and each panel carries its own.
+        Whether titles, labels and the legend belong to the figure; otherwise the axes are the
+        user's, and each panel has its title and labels.
     """
 
     figure: Any
@@ -101,7 +101,7 @@ def canvas(
     Parameters
     ----------
     height : float
-        Inches of a new figure, whose width is the house's.
+        Height of a new figure in inches; the width is that of the style.
     panels : int
     columns : int, optional
         Panels in a row; all of them by default.
@@ -114,15 +114,16 @@ def canvas(
     Raises
     ------
     MethodError
-        Another number of axes than panels, something else, or `figsize` beside `ax`.
+        The number of axes is not that of panels, `ax` is of another type, or both `figsize` and
+        `ax` are given.
     """
     from matplotlib import pyplot as plt
     from matplotlib.figure import FigureBase
 
     if ax is not None and figsize is not None:
         raise MethodError(
-            "figsize is the size of a new figure, and ax= is given",
-            hint="Give one of them; an existing figure changes by ax.figure.set_size_inches()",
+            "figsize= and ax= can't be combined: figsize is the size of a new figure",
+            hint="Leave figsize out, or resize the figure: ax.figure.set_size_inches(6, 4)",
         )
     columns = min(columns or panels, panels)
     if ax is not None and not isinstance(ax, FigureBase):
@@ -145,11 +146,13 @@ def _given(ax: Any, panels: int) -> tuple[Any, ...]:
     wrong = [item for item in found if not is_axes(item)]
     allowed = "an Axes, a sequence of Axes, a Figure or a SubFigure"
     if wrong:
-        raise MethodError("ax can't be drawn on", got=type(wrong[0]).__name__, allowed=allowed)
+        raise MethodError(
+            "ax= is not a place to draw on", got=type(wrong[0]).__name__, allowed=allowed
+        )
     if len(found) != panels:
         raise MethodError(
-            f"The picture has {panels} panel{'s' if panels > 1 else ''}",
+            f"The picture needs {panels} Axes",
             got=f"{len(found)} axes",
-            hint=f"Give {panels} axes, or a Figure or SubFigure: ax=plt.figure()",
+            hint=f"Give {panels} axes, or a figure: ax=plt.figure()",
         )
     return tuple(found)

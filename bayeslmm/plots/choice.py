@@ -1,4 +1,4 @@
-"""Which levels and coefficients are drawn."""
+"""Choice of the levels and coefficients to draw."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ WIDEST = 95  # letters of a note in a line
 
 
 def spread_choice(order: NDArray[np.intp], most: int, group: str) -> NDArray[np.intp]:
-    """As many of the ordered levels as can be drawn, evenly spaced, the ends included; said."""
+    """At most so many of the ordered levels, evenly spaced, ends included, with a warning."""
     if len(order) <= most:
         return order
     warn(
-        f"{group} has {len(order)} levels: {most} of them are drawn, evenly spaced in their order."
+        f"{group} has {len(order)} levels; {most} of them, evenly spaced in their order, are drawn."
     )
     places = np.linspace(0, len(order) - 1, most).round().astype(np.intp)
     return np.asarray(order[places])
@@ -40,7 +40,7 @@ def chosen_coefs(
 ) -> tuple[int, ...]:
     """Positions of the coefficients to draw; the first ones where none are named.
 
-    `part_of` says which are missing then.
+    `part_of` then names the drawn ones.
 
     Raises
     ------
@@ -50,15 +50,19 @@ def chosen_coefs(
     wanted = [coefs] if isinstance(coefs, str) else list(known[:most] if coefs is None else coefs)
     for name in wanted:
         if name not in known:
-            raise MethodError(f"There is no coefficient {name!r}", hint=nearest(str(name), known))
+            raise MethodError(
+                f"The model has no coefficient {name!r}", hint=nearest(str(name), known)
+            )
     if not 1 <= len(set(wanted)) == len(wanted) <= most:
         allowed = f"1 to {min(most, len(known))} different ones of {', '.join(known)}"
-        raise MethodError("Coefficients to draw", got=", ".join(wanted) or "none", allowed=allowed)
+        raise MethodError(
+            "These coefficients can't be drawn", got=", ".join(wanted) or "none", allowed=allowed
+        )
     return tuple(list(known).index(name) for name in wanted)
 
 
 def part_of(shown: Sequence[str], known: Sequence[str]) -> str:
-    """Which names are drawn where others are not, ``"batch (of batch, plate)"``; else nothing."""
+    """The drawn names if there are others, ``"batch (of batch, plate)"``; else nothing."""
     if len(shown) == len(known):
         return ""
     rest = ", ".join(known) if len(known) <= 6 else str(len(known))

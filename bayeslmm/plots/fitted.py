@@ -1,4 +1,4 @@
-"""Data and fitted lines, a small panel for each level."""
+"""Picture of data and fitted lines, with a panel for each level."""
 
 from __future__ import annotations
 
@@ -45,29 +45,29 @@ def plot_fitted(
     ax: Place = None,
     figsize: tuple[float, float] | None = None,
 ) -> Drawn:
-    """Draw each level's data with its line without pooling, the fits' and the population's.
+    """Draw each level's data with the lines of no pooling, the fits and the population.
 
-    A fit's line is X beta + Z u with the effects of this factor, and of factors whose level is
-    the same in all rows of the level (of the block in a panel of its plots); all other factors
-    are at their mean of zero. The population's is the first fit's without this factor's effects.
-    No pooling has the effects of `shrinkage` in their place. Along x, covariates that vary within
-    the level are averaged over its rows, at every x alike. All this is said over the legend.
-    Where every level has a single row, all are in one panel.
+    A fit's line is X beta + Z u with the effects of this factor and of factors that are constant
+    within its levels (for example, the block of a plot); the effects of all other factors are
+    zero. The population line is that of the first fit without the effects of this factor, and
+    the line without pooling has the unshrunk effects of `shrinkage` instead. Covariates other
+    than x that vary within a level are averaged over its rows, the same at every x. The legend
+    states these choices. If every level has a single row, all are drawn in one panel.
 
     Parameters
     ----------
     model : Model
     fits : mapping of str to fit, or fit
     group : str, optional
-        Grouping factor; the formula's first by default, which is said where there are others.
+        Grouping factor; by default the first in the formula.
     x : str, optional
-        Column along the panels; by default the first covariate that varies by the factor,
-        otherwise the first of the formula; where there is none the rows in their order. Along
-        a single panel by default the levels.
+        Column on the horizontal axis; by default the first covariate with a random slope for the
+        factor, otherwise the first covariate of the formula, otherwise the order of the rows. In
+        a single panel the default is the levels.
     ncols : int, optional
         Panels in a row.
     max_levels : int
-        Most levels; of more, evenly spaced ones are drawn.
+        Largest number of levels drawn; of more levels, evenly spaced ones are drawn.
     ax : Axes, sequence of Axes, Figure or SubFigure, optional
         Where to draw: as many axes as levels are drawn, or a figure that gets the panels; a new
         figure by default.
@@ -77,13 +77,13 @@ def plot_fitted(
     Returns
     -------
     Axes or ndarray of Axes
-        One for each level that is drawn, or the single panel; ``.figure`` of any of them is the
+        One for each level that is drawn, or the single panel. Their attribute ``.figure`` is the
         figure.
 
     Raises
     ------
     ColumnError
-        `x` is no column of the model.
+        `x` is not a column of the model.
     MethodError
         An unknown factor; no panels.
     ModelError, FitError
@@ -95,7 +95,7 @@ def plot_fitted(
         More levels than `max_levels`.
     """
     if max_levels < 1 or (ncols is not None and ncols < 1):
-        raise MethodError("max_levels and ncols must be at least 1", got=f"{max_levels}, {ncols}")
+        raise MethodError("max_levels and ncols must be 1 or more", got=f"{max_levels}, {ncols}")
     resolved, chosen = resolved_of(model), named(fits)
     require_model(resolved, chosen)
     index = block_index(resolved, group)

@@ -1,4 +1,4 @@
-"""What runs along the panels of fitted lines."""
+"""The horizontal axis of pictures of fitted lines."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Across:
         return f"{self.name} ({self.unit})" if self.unit else self.name
 
     def half_width(self) -> float:
-        """Of a dash that stands for a line where x doesn't vary."""
+        """Half the length of a dash, drawn in place of a line if x doesn't vary."""
         spread = float(np.ptp(self.values))
         return 0.3 if self.ticks is not None or spread == 0 else 0.04 * spread
 
@@ -48,7 +48,7 @@ def along(model: Model, index: int, x: str | None) -> Across:
     Raises
     ------
     ColumnError
-        `x` is no column of the model.
+        `x` is not a column of the model.
     """
     frame, block = model.design.frame, model.design.blocks[index]
     if x is None:

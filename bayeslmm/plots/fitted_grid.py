@@ -1,4 +1,4 @@
-"""Where the lines of one level are evaluated: along x, averaged over what else varies."""
+"""Points where the lines of a level are evaluated: along x, averaged over other covariates."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def level_grid(design: Design, rows: Codes, across: Across, blocks: Sequence[int
     taken |= {n: np.tile(chosen, m) for n in others}
     try:
         X, Z = crossed_values(design, taken, m * count, blocks)
-    except BayeslmmError:  # no such combination: the level's own rows
+    except BayeslmmError:  # no such combination: use the level's rows
         X, Z = design.X[rows], tuple(design.blocks[i].values[rows] for i in blocks)
         return Grid(
             xs,

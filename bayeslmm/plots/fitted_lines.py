@@ -1,4 +1,4 @@
-"""What is drawn beside the data: no pooling, the population and the fits."""
+"""Lines in pictures of fitted values: no pooling, the population and the fits."""
 
 from __future__ import annotations
 

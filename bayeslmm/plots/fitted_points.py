@@ -1,4 +1,4 @@
-"""Data and fitted values where each level has a single row: all in one panel."""
+"""Picture of data and fitted values in one panel, for levels with a single row each."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def draw_points(
     lines: list[Line],
     across: Across | None,
 ) -> None:
-    """Draw the only row of each level, and what is said of it.
+    """Draw the only row of each level and its fitted values.
 
     Parameters
     ----------

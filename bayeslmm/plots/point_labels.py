@@ -1,4 +1,4 @@
-"""Names beside the points of a plane, where they cover nothing."""
+"""Names of levels beside their points in a plane, without overlaps."""
 
 from __future__ import annotations
 

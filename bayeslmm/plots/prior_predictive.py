@@ -1,4 +1,4 @@
-"""What the priors expect of the response, beside what was observed."""
+"""Picture of the prior predictive distribution of the response, with the observed data."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ WIDER = 4.0  # ranges of the observed data on either side of them that it shows 
 def plot_prior_predictive(
     tree: xr.DataTree, *, ax: Place = None, figsize: tuple[float, float] | None = None
 ) -> Axes:
-    """Draw distribution functions of data sets from the prior, and the observed one.
+    """Draw the distribution functions of data sets from the prior and of the observed data.
 
     Parameters
     ----------
@@ -41,9 +41,9 @@ def plot_prior_predictive(
     Returns
     -------
     Axes
-        The axis holds the observed data and the middle 90 % of the prior's, but reaches no
-        further than four ranges of the observed data beyond them; what lies outside is said in
-        the title.
+        The axis covers the observed data and the central 90 % of the prior predictive
+        distribution, but at most four ranges of the observed data on either side of them. The
+        title gives the proportion outside.
 
     Raises
     ------
@@ -53,7 +53,7 @@ def plot_prior_predictive(
     from matplotlib.ticker import MaxNLocator
 
     if not isinstance(tree, xr.DataTree) or "prior_predictive" not in tree:
-        raise FitError("A tree from model.prior_predictive() is needed")
+        raise FitError("The first argument must be the result of model.prior_predictive()")
     drawn = tree["prior_predictive"].dataset
     name = str(next(iter(drawn.data_vars)))
     y = drawn[name].values.reshape(-1, drawn.sizes["row"])
@@ -71,10 +71,12 @@ def plot_prior_predictive(
         whole = bool(np.all(observed == np.round(observed)))
         axes.xaxis.set_major_locator(MaxNLocator("auto", integer=whole))
         axes.set_xlabel(name)
-        axes.set_ylabel("share of rows at or below")
+        axes.set_ylabel("cumulative proportion of rows")
         axes.legend(loc="lower right", frameon=True, framealpha=0.8, edgecolor="none")
         if outside > 0.001:
-            axes.set_title(f"{100 * outside:.2g} % of the prior's responses lie beyond this axis")
+            axes.set_title(
+                f"{100 * outside:.2g} % of the responses drawn from the prior are outside this axis"
+            )
         _name_categories(axes, drawn[name].attrs.get("categories"))
     return axes
 

@@ -1,4 +1,4 @@
-"""Random effects with their intervals: the caterpillar."""
+"""Caterpillar plot: random effects with their intervals."""
 
 from __future__ import annotations
 
@@ -36,18 +36,18 @@ def plot_ranef(
 ) -> Drawn:
     """Draw the random effects with their 95 % intervals.
 
-    A panel for each factor and coefficient; a factor's levels are sorted by the first of its
-    coefficients, so that a row is one level in all its panels. What is left out unasked is said
-    in the title.
+    There is a panel for each factor and coefficient. The levels of a factor are sorted by its
+    first coefficient, so that a row is the same level in all its panels. The title names what is
+    left out by default.
 
     Parameters
     ----------
     fit : Fit
     group : str, optional
-        Grouping factor. By default all, as far as six panels reach, or the formula's first
-        where `coefs` are named.
+        Grouping factor. By default all that fit in six panels, or the first in the formula if
+        `coefs` is given.
     coefs : str or sequence of str, optional
-        Some of its coefficients; by default all, up to six, or the first where `ax` is one Axes.
+        Coefficients to draw; by default all, up to six, or the first if `ax` is one Axes.
     ax : Axes, sequence of Axes, Figure or SubFigure, optional
         Where to draw: as many axes as panels, or a figure that gets the panels; a new figure by
         default.
@@ -57,7 +57,7 @@ def plot_ranef(
     Returns
     -------
     Axes or ndarray of Axes
-        One for each panel; ``.figure`` of any of them is the figure.
+        One for each panel. Their attribute ``.figure`` is the figure.
 
     Raises
     ------
@@ -67,7 +67,7 @@ def plot_ranef(
     Warns
     -----
     BayeslmmWarning
-        More levels than can be drawn: which of them are.
+        Only some of the levels are drawn; the message states which.
     """
     if not isinstance(fit, HoldsFit):
         raise FitError("The first argument must be one fit", got=type(fit).__name__)
@@ -87,7 +87,7 @@ def plot_ranef(
                 each.tick_params(labelleft=i == 0 or not area.whole)
                 each.set_ylabel(factor if i == 0 or not area.whole else "")
         unnamed = [factor for (factor, _), rows in zip(parts, tables, strict=True) if _many(rows)]
-        names = f"levels of {', '.join(unnamed)} without their names" if unnamed else ""
+        names = f"too many levels of {', '.join(unnamed)} to be labelled" if unnamed else ""
         note = joined(note, names, *_shares(fit.resolved, parts))
         area.label(f"random effect with its 95 % interval ({fit.method})", title=note)
     return area.drawn

@@ -1,4 +1,4 @@
-"""Where each level's estimate would stand alone, and where the fits put it."""
+"""Picture of shrinkage: estimates without pooling, and the estimates of the fits."""
 
 from __future__ import annotations
 
@@ -36,24 +36,25 @@ def plot_shrinkage(
     ax: Place = None,
     figsize: tuple[float, float] | None = None,
 ) -> Drawn:
-    """Draw every level's no-pooling estimate, with arrows to where the fits shrink it.
+    """Draw every level's no-pooling estimate, with arrows to the shrunken estimates of the fits.
 
-    With two coefficients a plane; otherwise a strip for each coefficient, its levels sorted by
-    the first one's no-pooling estimates. What the population says is marked in black. The
-    numbers are `shrinkage`'s. What is left out unasked is said over the legend.
+    Two coefficients are drawn in their plane; otherwise there is a strip for each coefficient,
+    with the levels sorted by their no-pooling estimate of the first one. Population values are
+    black. The numbers are those of `shrinkage`. The legend names what is left out by default.
 
     Parameters
     ----------
     model : Model
     fits : mapping of str to fit, or fit
     group : str, optional
-        Grouping factor. By default all side by side, up to three, where each has a single
-        coefficient; otherwise the formula's first.
+        Grouping factor. By default all side by side, up to three, if each has a single
+        coefficient; otherwise the first in the formula.
     coefs : str or sequence of str, optional
-        Some of its coefficients; by default all, up to six, or two with `ellipses` or where
-        `ax` is one Axes.
+        Coefficients to draw; by default all, up to six, or two with `ellipses` or if `ax` is
+        one Axes.
     ellipses : bool
-        In a plane, draw where the first fit expects half and 95 % of the population's levels.
+        In a plane, draw the ellipses that contain 50 % and 95 % of the population of levels
+        under the first fit.
     ax : Axes, sequence of Axes, Figure or SubFigure, optional
         Where to draw: as many axes as panels, or a figure that gets the panels; a new figure by
         default.
@@ -63,7 +64,7 @@ def plot_shrinkage(
     Returns
     -------
     Axes or ndarray of Axes
-        The plane, or an array of several strips; ``.figure`` of any of them is the figure.
+        The plane, or an array of several strips. Their attribute ``.figure`` is the figure.
 
     Raises
     ------
@@ -75,13 +76,17 @@ def plot_shrinkage(
     Warns
     -----
     BayeslmmWarning
-        More levels than can be drawn: which of them are.
+        Only some of the levels are drawn; the message states which.
     """
     resolved, chosen = resolved_of(model), named(fits)
     parts, note = _parts(resolved, group, coefs, one=is_axes(ax) or ellipses)
     index, names = parts[0]
     if ellipses and len(names) != 2:
-        raise MethodError("Ellipses need two coefficients", got=", ".join(names))
+        raise MethodError(
+            "ellipses=True needs two coefficients",
+            got=", ".join(names),
+            hint="Name two with coefs=[...], or leave ellipses out",
+        )
     blocks = resolved.design.blocks
     tables = [shrinkage(model, chosen, group=blocks[i].group) for i, _ in parts]
     with house():
@@ -108,7 +113,7 @@ def _without_estimate(table: pd.DataFrame, coefs: list[str]) -> str:
     """Levels that lack an estimate without pooling of some coefficient that is drawn."""
     rows = table[table["coef"].isin(coefs) & table["no_pooling"].isna()]
     count, group = rows["level"].nunique(), str(table["group"].iloc[0])
-    return f"no estimate without pooling for {count} levels of {group}" if count else ""
+    return f"no-pooling estimates do not exist for {count} levels of {group}" if count else ""
 
 
 def _parts(

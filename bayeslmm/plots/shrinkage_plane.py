@@ -88,10 +88,10 @@ def _arrows(ax: Axes, alone: Floats, ends: list[Floats]) -> None:
 
 
 def _rings(ax: Axes, centre: Floats, rings: tuple[Floats, ...], fit: str, *, one: bool) -> None:
-    """The spread of levels about their population, drawn once."""
+    """Ellipses of the distribution of levels about their population value, drawn once."""
     where = "" if one else " about their population"
     label: str | None = (
-        f"{' and '.join(f'{100 * s:.0f} %' for s in SHARES)} of levels{where} ({fit})"
+        f"{' and '.join(f'{100 * s:.0f} %' for s in SHARES)} of levels{where}, by {fit}"
     )
     for ring in rings:
         ax.plot(*(centre + ring).T, color="#999999", lw=0.8, zorder=0, label=label)

@@ -1,7 +1,7 @@
-"""The house style: colours, sizes, markers and dashes.
+"""The style of all pictures: colours, sizes, markers and dashes.
 
-Colours are those of Okabe & Ito (2008, "Color Universal Design"), told apart by every common
-kind of colour vision; each fit has its own marker besides.
+Colours are those of Okabe & Ito (2008, "Color Universal Design"), which remain distinct under
+every common kind of colour vision; each fit also has a different marker.
 """
 
 from __future__ import annotations

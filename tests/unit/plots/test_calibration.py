@@ -58,12 +58,12 @@ def test_many_quantities_are_chosen_and_said() -> None:
     figure = axes_of(bl.plot_calibration(made(30)))[0].figure
     assert len(figure.axes) == 24
     assert figure.axes[0].get_title().startswith("sigma")
-    assert figure.get_suptitle().endswith("the 24 of smallest p of 30")
+    assert figure.get_suptitle().endswith("the 24 quantities with smallest p of 30")
 
 
 def test_refusals() -> None:
     anything: Any = bl.plot_calibration
-    with pytest.raises(bl.errors.MethodError, match="A calibration is needed"):
+    with pytest.raises(bl.errors.MethodError, match=r"result of bl\.calibrate"):
         anything(pd.DataFrame())
     with pytest.raises(bl.errors.MethodError, match="Unknown kind='bars'"):
         bl.plot_calibration(made(), kind="bars")

@@ -123,5 +123,5 @@ def test_ellipses_are_drawn_once_and_missing_estimates_are_counted() -> None:
         np.testing.assert_allclose(middle, population.mean(axis=0), rtol=1e-8)
     gone = table[table["no_pooling"].isna()]["level"].nunique()
     title = ax.get_legend().get_title().get_text()
-    assert gone > 5 and title == f"no estimate without pooling for {gone} levels of county"
+    assert gone > 5 and title == f"no-pooling estimates do not exist for {gone} levels of county"
     assert "about their population" in ax.get_legend().get_texts()[2].get_text()

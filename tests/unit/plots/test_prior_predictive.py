@@ -33,7 +33,10 @@ def test_curves_are_the_trees_distribution_functions(sleepstudy: bl.Model) -> No
     np.testing.assert_allclose(at[1:-1], observed)
     np.testing.assert_allclose(share[1:-1], np.arange(1, 181) / 180)
     outside = 100 * np.mean((drawn < low) | (drawn > high))
-    assert ax.get_title() == f"{outside:.2g} % of the prior's responses lie beyond this axis"
+    assert (
+        ax.get_title()
+        == f"{outside:.2g} % of the responses drawn from the prior are outside this axis"
+    )
     assert ax.get_xlabel() == "Reaction"
 
 
