@@ -1,4 +1,4 @@
-"""The result's values: the DataTree contract, the tidy tables, the file."""
+"""The values of a fit: names in the DataTree, tidy tables, and saved files."""
 
 from bayeslmm.fit.store import load, save
 from bayeslmm.fit.tables import coef, fixef, ranef, varcorr

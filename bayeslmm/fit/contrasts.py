@@ -88,7 +88,7 @@ def contrast(
     if against is None:
         return table
     if not is_finite(against):
-        raise MethodError("against= is the number to test a contrast against", got=repr(against))
+        raise MethodError("against= must be a finite number", got=repr(against))
     if method in ("ml", "reml", "anova"):
         return WholeTable(_test(table, float(against), e.attrs.get("residual_dof", np.inf)))
     above = _above(tree, table, draws, float(against))
@@ -137,9 +137,9 @@ def _checked(
     """The weights of the coefficients that the fit has, shape (p,)."""
     if not isinstance(weights, Mapping) or not weights:
         raise DataError(
-            "A contrast is a dict from coefficient to weight",
+            "A contrast must be a dict from coefficient to weight",
             got=repr(weights),
-            allowed=f"as in {{{names[-1]!r}: 1}}" if names else None,
+            hint=f"For example, fit.contrast({{{names[-1]!r}: 1}})" if names else None,
         )
     left_out = [
         name for label, part in _predictors(model, tree) for name in _gone(label, part, names)
@@ -147,7 +147,7 @@ def _checked(
     for name, value in weights.items():
         if name not in names and name not in left_out:
             hint = nearest(str(name), [*names, *left_out])
-            raise ColumnError(f"There is no coefficient {name!r}", hint=hint)
+            raise ColumnError(f"The fit has no coefficient {name!r}", hint=hint)
         if not is_finite(value):
             raise DataError(f"The contrast's weight of {name!r} must be a number", got=repr(value))
     for label, part in _predictors(model, tree):
@@ -177,6 +177,6 @@ def _require_estimable(label: str, model: Model, weights: Mapping[str, float]) -
     if reason is not None:
         raise IdentifiabilityError(
             f"The contrast is not estimable: {reason}",
-            hint="See bayeslmm.estimable_functions(model); under proper priors of all coefficients "
-            "every function has a posterior",
+            hint="See bl.estimable_functions(model), or fit with proper priors of all "
+            "coefficients, under which every function has a posterior",
         )

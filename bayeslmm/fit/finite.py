@@ -1,4 +1,4 @@
-"""The one place that looks for numbers that are none in what a method hands on.
+"""The check of a method's results for undocumented NaN and infinite values.
 
 Documented, and therefore allowed: standard errors and bounds at a boundary or where a posterior
 has no variance (`_std_error`, `_lower`, `_upper`; covariances under a t posterior on 2 degrees of
@@ -18,7 +18,7 @@ QUANTITIES = ("loglik", "deviance", "aic", "bic", "log_evidence", "log_evidence_
 
 
 def not_finite(tree: xr.DataTree, scalars: Mapping[str, float]) -> list[str]:
-    """What holds a NaN or an infinity that is not documented: ``posterior: beta[x2]``, ``loglik``.
+    """Places with an undocumented NaN or infinity: ``posterior: beta[x2]``, ``loglik``.
 
     Parameters
     ----------

@@ -26,8 +26,8 @@ def check_level(level: float) -> float:
     """
     if not is_finite(level) or not 0 < level < 1:
         raise MethodError(
-            "level is the probability of an interval", got=repr(level), allowed="(0, 1)",
-            hint="level=0.95, or level=0.9",
+            "level must be the probability of an interval", got=repr(level), allowed="(0, 1)",
+            hint="For example, level=0.95",
         )  # fmt: skip
     return float(level)
 

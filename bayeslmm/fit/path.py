@@ -1,4 +1,4 @@
-"""The way that iterations took to an estimate: the group ``path`` of a tree."""
+"""Iterations of an optimisation algorithm: the group ``path`` of a tree."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SHOWN = (0, 1, 2, 3, 5, 10, 20, 50)  # and from there on twice, five and ten tim
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PathStep:
-    """One point on the way.
+    """One iteration.
 
     Attributes
     ----------
@@ -55,13 +55,13 @@ def path(tree: xr.DataTree) -> pd.DataFrame:
     Raises
     ------
     FitError
-        A fit that kept no path.
+        A fit without stored iterations.
     """
     if "path" not in tree:
         raise FitError(
-            "This fit kept no path",
-            hint="fit('ml', algorithm='em') and 'alternating' do, and algorithm='default' "
-            "with trace=True",
+            "This fit has no stored iterations",
+            hint="Use fit('ml', algorithm='em') or 'alternating', or fit('ml', "
+            "algorithm='default', trace=True)",
         )
     kept = tree["path"].dataset
     frame = pd.DataFrame(
@@ -83,7 +83,7 @@ def path_table(frame: pd.DataFrame) -> Any:
     table.add_column("iteration", justify="right")
     for algorithm in algorithms:
         table.add_column(algorithm, justify="right")
-        table.add_column("over lowest", justify="right")
+        table.add_column("above minimum", justify="right")
     for iteration in _shown([int(values.index.max()) for values in by.values()]):
         cells = [str(iteration)]
         for values in by.values():
@@ -99,7 +99,7 @@ def path_table(frame: pd.DataFrame) -> Any:
 
 
 def _shown(ends: list[int]) -> list[int]:
-    """The iterations that are worth a line: the first ones, round numbers, every end."""
+    """The iterations to print: the first ones, round numbers, and the last of each algorithm."""
     longest = max(ends)
     round_ones = [n * 10**k for k in range(2, 7) for n in (1, 2, 5)]
     return sorted({i for i in (*SHOWN, *round_ones) if i < longest} | set(ends))

@@ -28,7 +28,7 @@ OURS = (DATA_GROUP, KNOWN_GROUP)
 
 
 def save(path: str | Path, model: Model, values: FitValues) -> None:
-    """Write a fit to a file; an interrupted save leaves an old file whole.
+    """Write a fit to a file; an interrupted save leaves an existing file unchanged.
 
     Parameters
     ----------
@@ -39,8 +39,8 @@ def save(path: str | Path, model: Model, values: FitValues) -> None:
     Raises
     ------
     FileError
-        The folder does not exist or can't be written to, the disk is full, or the fit holds text
-        that a file can't.
+        The folder does not exist or is not writable, the disk is full, or the fit has text that
+        netCDF files can't store.
     """
     groups = {name: node.dataset for name, node in values.tree.children.items()}
     datasets = {
@@ -56,12 +56,12 @@ def save(path: str | Path, model: Model, values: FitValues) -> None:
 
 
 def load(path: str | Path) -> tuple[Model, FitValues]:
-    """Read a saved fit: the model is made again from the file's own specification and data.
+    """Read a saved fit; the model is made again from the specification and data in the file.
 
     Raises
     ------
     FileError
-        No such file, or not one of ours, or a damaged one.
+        The file does not exist, is damaged, or is not a saved fit.
     """
     if not Path(path).is_file():
         raise FileError(f"There is no file {str(path)!r}")
@@ -72,11 +72,11 @@ def load(path: str | Path) -> tuple[Model, FitValues]:
         return _read(content)
     except Exception as error:  # whatever HDF5, xarray and the parts of a model raise
         reason = error if str(error) else type(error).__name__
-        raise FileError(f"{str(path)!r} is not a saved fit that can be read", got=reason) from error
+        raise FileError(f"{str(path)!r} can't be read as a saved fit", got=reason) from error
 
 
 def _read(content: bytes) -> tuple[Model, FitValues]:
-    with warnings.catch_warnings():  # all of it was said when the model was first made
+    with warnings.catch_warnings():  # these warnings were issued when the model was first made
         warnings.simplefilter("ignore")
         with xr.open_datatree(io.BytesIO(content), engine="h5netcdf") as opened:
             tree = opened.load()

@@ -43,5 +43,5 @@ def _check_order(g: GroupNames, dataset: xr.Dataset) -> None:
     if found != list(g.coefs) and sorted(found) == sorted(g.coefs):
         raise ValueError(
             f"the coefficients of {g.group!r} are in the order of their text "
-            f"({', '.join(found[:3])}), as an earlier version took them: fit the model again"
+            f"({', '.join(found[:3])}), as in an earlier version of bayeslmm; fit the model again"
         )

@@ -1,4 +1,4 @@
-"""What an HDF5 file may hold before anything of it is read: numbers and text of its own.
+"""Checks of an HDF5 file before its contents are read: only numbers and text inside the file.
 
 HDF5 can point out of the file (external storage, external and virtual links), run filters that
 it loads from elsewhere, and declare arrays of any size that take no room in the file.
@@ -17,12 +17,12 @@ RATIO = 20
 
 
 def check_inside(content: bytes) -> None:
-    """Refuse links, storage outside the file, foreign types and arrays larger than the file.
+    """Raise an error for links, external storage, foreign types and arrays beyond the file size.
 
     Raises
     ------
     ValueError
-        Anything of the kind, by its name. h5py raises its own errors on damaged files.
+        Any of these, by name. h5py raises other errors for damaged files.
     """
     import h5py
 

@@ -1,4 +1,4 @@
-"""What text and names a file can hold, checked before anything is written."""
+"""Checks, before writing, that a file can store all text and names."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from bayeslmm.errors import FileError
 
 
 def check_texts(datasets: Mapping[str, xr.Dataset]) -> None:
-    """Refuse text that is no Unicode, or that holds a null, with where it stands.
+    """Raise an error for text that is not valid Unicode or has a null character, with its place.
 
     Raises
     ------
@@ -38,7 +38,7 @@ def _check(value: Any, where: str) -> None:
     bad = next((c for c in value if c == "\0" or "\ud800" <= c <= "\udfff"), None)
     if bad is not None:
         raise FileError(
-            f"The fit can't be saved: {where} holds a character that files can't hold",
+            f"The fit can't be saved: {where} has a character that netCDF files can't store",
             got=f"{bad!r} in {value[:60]!r}",
             hint="Rename the level or column in the table, and fit again",
         )

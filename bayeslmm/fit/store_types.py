@@ -1,4 +1,4 @@
-"""What a saved fit consists of: its attributes' types, its variables' names and shapes."""
+"""The contents of a saved fit: types of attributes, names and shapes of variables."""
 
 from __future__ import annotations
 
@@ -29,9 +29,11 @@ def attributes_of(found: Mapping[Any, Any], version: int) -> dict[str, Any]:
         They aren't.
     """
     if "format" not in found or "specification" not in found:
-        raise ValueError("netCDF that another program wrote")
+        raise ValueError("the netCDF file was not written by bayeslmm")
     if found["format"] != version:
-        raise ValueError(f"format {found['format']}, and this version reads {version}")
+        raise ValueError(
+            f"its format is {found['format']}, and this version of bayeslmm reads {version}"
+        )
     texts = ("method", "specification", "columns", "scalars", "notes")
     for key in texts:
         if not isinstance(found.get(key), str):
@@ -47,7 +49,7 @@ def attributes_of(found: Mapping[Any, Any], version: int) -> dict[str, Any]:
 
 def _require(right: bool, key: str) -> None:
     if not right:
-        raise ValueError(f"attribute {key!r} doesn't hold what it is for")
+        raise ValueError(f"attribute {key!r} is not of the expected form")
 
 
 def _dict_of(value: Any, kind: Any) -> bool:
@@ -63,7 +65,7 @@ def _specified(value: Any) -> bool:
 
 
 def check_names(model: Model, values: FitValues) -> None:
-    """Refuse a tree that lacks a variable of the model, or has one of another shape.
+    """Check that a tree has all variables of the model, with the right shapes.
 
     Raises
     ------

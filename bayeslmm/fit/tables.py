@@ -81,7 +81,7 @@ def ranef(
 
 
 def coef(model: Model, tree: xr.DataTree, level: float = LEVEL) -> pd.DataFrame:
-    """Each level's own coefficients: what its fixed effects add, and u (see `level_maps`)."""
+    """Coefficients by level: fixed effects that apply to it, plus u (see `level_maps`)."""
     frames = []
     if "estimate" in tree or "effects" in tree:
         e = tree["estimate" if "estimate" in tree else "effects"].dataset
@@ -95,7 +95,7 @@ def coef(model: Model, tree: xr.DataTree, level: float = LEVEL) -> pd.DataFrame:
 
 
 def coef_draws(part: Part, g: GroupNames, index: int) -> xr.DataArray:
-    """Draws of the own coefficients of one block's levels, dims (chain, draw, level, coef)."""
+    """Draws of the coefficients by level of one block, dims (chain, draw, level, coef)."""
     u = part.draws[g.u].transpose(*SAMPLE, g.label, g.coef_dim)
     if part.beta is None:
         return u
@@ -146,7 +146,7 @@ def _group_rows(
             for pair, values in zip(
                 g.pairs, parameter(tree, g.cor, draws, level, [CORRELATION]), strict=True
             ):
-                if pair in free:  # a pattern is told by its numbers
+                if pair in free:  # a pattern's correlations are listed as its parameters
                     yield (g.shown, "cor", coefs[pair[0]], coefs[pair[1]], *values)
         if g.pars:
             bounds = [

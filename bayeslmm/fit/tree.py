@@ -22,7 +22,7 @@ SAMPLE = ("chain", "draw")
 
 @dataclass(frozen=True, slots=True)
 class FitValues:
-    """What an engine hands on.
+    """The result of an engine.
 
     Attributes
     ----------
@@ -33,7 +33,7 @@ class FitValues:
     scalars : dict
         Numbers about the whole fit: ``loglik``, ``n_parameters``, ``converged``, …
     notes : tuple of str
-        What was said while fitting.
+        Notes and warnings issued during the fit.
 
     Raises
     ------
@@ -51,9 +51,9 @@ class FitValues:
         if bad:
             more = f" and {len(bad) - 5} more" if len(bad) > 5 else ""
             raise FitError(
-                f"Method {self.method!r} has no finite answer for {', '.join(bad[:5])}{more}",
-                hint="Check the units of the columns (scale(x)), collinear columns, and priors of "
-                "extreme width",
+                f"Method {self.method!r} gives no finite value of {', '.join(bad[:5])}{more}",
+                hint="Rescale columns with extreme units (scale(x)), remove collinear columns, or "
+                "give narrower priors",
             )
 
 
@@ -132,7 +132,7 @@ def effects_dataset(model: Model, columns: NDArray[np.intp], found: EffectMoment
 
 
 def _dataset(variables: dict[str, Any], coords: dict[str, Any]) -> xr.Dataset:
-    """A dataset with the coordinates of its variables' own dimensions."""
+    """A dataset with coordinates for all dimensions of its variables."""
     used = {dim for dims, _ in variables.values() for dim in dims}
     return xr.Dataset(variables, {name: v for name, v in coords.items() if name in used})
 
@@ -149,7 +149,7 @@ class Interval:
 
 @dataclass(frozen=True, slots=True)
 class Components:
-    """What is said of the variance parameters.
+    """Estimates of the variance parameters.
 
     Attributes
     ----------

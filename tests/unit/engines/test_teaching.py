@@ -195,7 +195,7 @@ def test_the_default_keeps_a_path_where_it_is_traced(sleepstudy, capsys):
     assert fit.path["deviance"].iloc[-1] == pytest.approx(fit.deviance, abs=1e-8)
     assert fit.varcorr()["std_error"].notna().all()
     assert "default" in capsys.readouterr().out
-    with pytest.raises(FitError, match="kept no path"):
+    with pytest.raises(FitError, match="no stored iterations"):
         _ = sleepstudy.fit("reml").path
 
 

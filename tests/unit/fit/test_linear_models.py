@@ -177,7 +177,7 @@ def test_rows_that_the_data_do_not_determine_are_told_of() -> None:
         model = bl.Model("y ~ a * b", frame)
         fit, whole = model.fit("reml"), model.fit("exact", seed=1, draws=100)
     empty = pd.DataFrame({"a": ["x", "y"], "b": ["p", "r"]})
-    with pytest.warns(bl.errors.IdentifiabilityWarning, match="1 of 2 rows, the first is 1"):
+    with pytest.warns(bl.errors.IdentifiabilityWarning, match=r"1 of 2 rows \(the first is 1\)"):
         fit.predict(empty)
     fit.predict(empty.iloc[:1])
     whole.predict(empty)  # proper priors keep every column

@@ -149,7 +149,7 @@ def test_a_file_of_a_later_format_is_told(by_name: ByName, tmp_path: Path) -> No
         tree = opened.load()
     tree.attrs["format"] = 99
     tree.to_netcdf(tmp_path / "later.nc", engine="h5netcdf")
-    with pytest.raises(FileError, match="format 99"):
+    with pytest.raises(FileError, match="format is 99"):
         bl.load_fit(tmp_path / "later.nc")
 
 
@@ -177,5 +177,5 @@ def test_odd_labels_come_back_or_are_refused_by_name(tmp_path: Path) -> None:
         same(loaded.predict(), fit.predict())
         assert list(loaded.predict().index[:2]) == [("p", 0), ("p", 1)]
     odd = xr.Dataset({"beta": ("coef", [1.0])}, {"coef": ["\ud800"]})
-    with pytest.raises(FileError, match="'coef' holds a character that files can't hold"):
+    with pytest.raises(FileError, match="'coef' has a character that netCDF files can't store"):
         check_texts({"/posterior": odd})
