@@ -1,9 +1,9 @@
-"""Simulation-based calibration of a user's own design (Talts et al., 2018, arXiv:1804.06788).
+"""Simulation-based calibration of a method on a design (Talts et al., 2018, arXiv:1804.06788).
 
 Parameters are drawn from the model's priors, data from the model at them, and the method is asked
 for their posterior: over many data sets the rank of each true value among its posterior draws is
-uniform, if the method is right. The log likelihood of the data is among the quantities, because
-it sees what single parameters don't (Modrák et al., 2023, Bayesian Analysis).
+uniform, if the method is right. The log likelihood of the data is one of the quantities, because
+it reveals errors that single parameters don't (Modrák et al., 2023, Bayesian Analysis).
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def calibrate(
     workers: int | None = None,
     **options: Any,
 ) -> Calibration:
-    """Fit n data sets that were drawn from the model's own prior, and rank the truth.
+    """Fit n data sets that are drawn from the model's prior, and rank the true values.
 
     The design and the priors are those of the model, as numbers; only the response is new.
 
@@ -65,10 +65,10 @@ def calibrate(
         The same seed gives the same ranks, whatever the number of workers.
     progress : bool
     workers : int, optional
-        Processes for ``exact``. By default one in a script, and in a notebook as many as there
-        are cores where that is worth their start. A script that asks for more keeps its work
+        Number of processes for ``exact``. The default is one in a script and, in a notebook, one
+        per core if the run is long enough. A script that uses more than one must keep its code
         under ``if __name__ == "__main__"``. ``nuts`` compiles the model once, in one process,
-        whose chains run side by side.
+        and runs the chains in parallel.
     options : Any
         Of the method. ``nuts``: draws, chains, tune, target_accept, parametrisation.
 
@@ -87,15 +87,17 @@ def calibrate(
     _check_count("n", n, 2)
     _check_count("workers", 1 if workers is None else workers, 1)
     if method not in ("exact", "nuts"):
-        raise MethodError("Calibration needs posterior draws", got=method, allowed="exact, nuts")
+        raise MethodError(
+            "Calibration needs a method with posterior draws", got=method, allowed="exact, nuts"
+        )
     job = _Job(model, method, options)
     job.check()
     children = np.random.SeedSequence(seed).spawn(n)
-    draw_data(model, children[0])  # refuses improper priors before anything starts
+    draw_data(model, children[0])  # raises an error for improper priors before anything starts
     found = list(_run(job, children, progress, workers))
     failed = [r for r in found if r.failed]
     if len(failed) > MOST_FAILED * n:
-        raise FitError(f"{len(failed)} of {n} fits failed, the first so: {failed[0].failed}")
+        raise FitError(f"{len(failed)} of {n} fits failed; the first error: {failed[0].failed}")
     ranks = pd.DataFrame([r.ranks for r in found if not r.failed])
     return Calibration(ranks, RANKS, method, _notes(found, method))
 
@@ -109,7 +111,7 @@ class _Job:
     options: Mapping[str, Any]
 
     def check(self) -> None:
-        """Refuse a method that can't serve, and options that it hasn't."""
+        """Raise an error for a method that is not available, or an unknown option."""
         choose(self.model, self.method)
         taken = repeated_nuts if self.method == "nuts" else ENGINES[self.method].fit
         known = [
@@ -120,7 +122,9 @@ class _Job:
         for name in self.options:
             if name not in known:
                 hint = nearest(name, known)
-                raise MethodError(f"Calibrating {self.method!r} has no option {name!r}", hint=hint)
+                raise MethodError(
+                    f"Calibration of {self.method!r} has no option {name!r}", hint=hint
+                )
 
     def posterior(self) -> Posterior:
         """From a model with another response, and a seed, to draws."""
@@ -194,8 +198,8 @@ def _notes(found: list[Ranked], method: str) -> tuple[str, ...]:
     failed = [r.failed for r in found if r.failed]
     if failed:
         notes.append(
-            f"{len(failed)} of {len(found)} fits by {method!r} failed and are not among the "
-            f"ranks; the first: {failed[0]}"
+            f"{len(failed)} of {len(found)} fits by {method!r} failed and have no ranks; "
+            f"the first error: {failed[0]}"
         )
     worried = [r.said for r in found if r.said]
     if worried:

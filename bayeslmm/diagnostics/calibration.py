@@ -22,7 +22,7 @@ class Calibration:
     ranks : DataFrame, shape (data sets, quantities)
         Whole numbers from 0 to `size`.
     size : int
-        Posterior draws that each true value was ranked among.
+        Number of posterior draws among which each true value is ranked.
     method : str
     notes : tuple of str
         Warnings and failures of the fits.
@@ -35,7 +35,7 @@ class Calibration:
 
     @property
     def p_values(self) -> pd.Series[float]:
-        """By quantity, the probability that uniform ranks are as far off."""
+        """p-value of uniformity by quantity: the probability of a deviation at least as large."""
         test = reference(len(self.ranks), self.size)
         values = [test.p_value(self.ranks[name].to_numpy()) for name in self.ranks]
         return pd.Series(values, index=list(self.ranks.columns), name="p")
@@ -56,7 +56,7 @@ class Calibration:
 
     @property
     def calibrated(self) -> bool:
-        """Whether no quantity is off at the 1 % level, all of them counted (Bonferroni)."""
+        """Whether no quantity deviates at the 1 % level (Bonferroni over all quantities)."""
         return bool(self.p_values.min() > LEVEL / self.ranks.shape[1])
 
     def _said(self) -> list[str]:
@@ -64,9 +64,9 @@ class Calibration:
         verdict = "Ranks are uniform" if self.calibrated else "RANKS ARE NOT UNIFORM"
         return [
             f"Calibration of {self.method!r}: {len(self.ranks)} data sets, {len(p)} quantities, "
-            f"ranks among {self.size} posterior draws",
-            f"{verdict}: the smallest p is {p.min():.2g} ({p.idxmin()}), and below "
-            f"{LEVEL / len(p):.1g} would be too small.",
+            f"ranks of true values among {self.size} posterior draws",
+            f"{verdict}: the smallest p is {p.min():.2g} ({p.idxmin()}); the critical value, by "
+            f"Bonferroni, is {LEVEL / len(p):.1g}.",
         ]
 
     def __repr__(self) -> str:

@@ -50,7 +50,7 @@ def leverage(model: Model, tree: xr.DataTree, method: str) -> pd.Series[float]:
     if method not in METHODS:
         raise FitError(
             f"A fit by {method!r} has no leverages: its fitted values are not linear in y alone",
-            hint=f"They belong to {', '.join(map(repr, METHODS))}",
+            hint=f"Leverages are available from {', '.join(map(repr, METHODS))}",
         )
     e = tree["estimate"].dataset
     columns = tuple(model.design.coefs.index(c) for c in e["coef"].values)
@@ -98,7 +98,8 @@ def _structured(model: Model, noise: Noise, at: Variances, fitted: _Fitted) -> F
     for block in model.design.blocks:
         if np.any(block.codes[own] != block.codes[other]):
             raise FitError(
-                f"Leverages need residuals that correlate within levels of {block.group!r} only"
+                "Leverages are not available, because residuals are correlated across levels of "
+                f"{block.group!r}"
             )
     alone = fitted.variance(np.arange(model.design.n))
     covariance = alone[own]

@@ -26,7 +26,7 @@ NUMERICAL = (RuntimeError, ArithmeticError, ValueError)  # what a fit of absurd 
 
 @dataclass(frozen=True, slots=True)
 class Ranked:
-    """What came of one data set.
+    """The result of one data set.
 
     Attributes
     ----------
@@ -35,7 +35,7 @@ class Ranked:
     said : str
         The first warning of the fit.
     failed : str
-        The error that it ended in.
+        The error that ended the fit, if any.
     """
 
     ranks: dict[str, int] = field(default_factory=dict)
@@ -65,7 +65,7 @@ def rank(
     posterior : callable
         From the model with another response, and a seed, to draws under the tree's names.
     child : SeedSequence
-        This data set's own.
+        The random seed of this data set.
     """
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always", BayeslmmWarning)

@@ -2,7 +2,7 @@
 
 The statistic is that of Säilynoja, Bürkner & Vehtari (2022, Statistics and Computing 32:32,
 sec. 2): the least of the pointwise binomial tail probabilities of the distribution function,
-over all ranks. Its own distribution is exact: the counts of uniform ranks are independent Poisson
+over all ranks. Its null distribution is exact: the counts of uniform ranks are independent Poisson
 numbers given their total, so the probability that the distribution function keeps within bounds
 is a chain of convolutions.
 """
@@ -25,7 +25,7 @@ SAME = 1e-9  # the two tails at mirrored counts are one number, but for rounding
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Reference:
-    """What uniform ranks do.
+    """The distribution of the statistic under uniform ranks.
 
     Attributes
     ----------

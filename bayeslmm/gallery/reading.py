@@ -71,7 +71,7 @@ def _check_names(
     names = [each.name for each in variants]
     for i, name in enumerate(names, start=1):
         if name in names[: i - 1]:
-            raise place.at("variant").item(i).error(f"a second variant is called {name!r}")
+            raise place.at("variant").item(i).error(f"two variants have the name {name!r}")
     for i, each in enumerate(references, start=1):
         if each.variant is not None and each.variant not in names:
             raise (place.at("reference").item(i).at("variant")).error(
@@ -84,11 +84,11 @@ def _column(value: object, place: Place) -> Column:
     got = fields(value, place, readers)
     kind = got.pop("kind", "category")
     if kind == "number" and got:
-        raise place.error("a number has no levels and no order", got=list(got))
+        raise place.error("a column of kind 'number' can't have these keys", got=list(got))
     levels = got.get("levels")
     if levels is not None and len(set(levels)) < len(levels):
         twice = next(level for level in levels if levels.count(level) > 1)
-        raise place.at("levels").error(f"the level {twice!r} stands there twice")
+        raise place.at("levels").error(f"the level {twice!r} occurs twice")
     return Column(kind, **got)
 
 

@@ -86,7 +86,7 @@ def one_of(*allowed: str) -> Reader[str]:
     def read(value: object, place: Place) -> str:
         word = text(value, place)
         if word not in allowed:
-            raise place.error("this word isn't known here", got=repr(word), allowed=allowed)
+            raise place.error("this value is not allowed", got=repr(word), allowed=allowed)
         return word
 
     return read
@@ -129,7 +129,7 @@ def fields(
     table = _table(value, place)
     for key in table:
         if key not in readers:
-            raise place.error(f"there is no key {key!r} here", hint=nearest(key, readers))
+            raise place.error(f"unknown key {key!r}", hint=nearest(key, readers))
     for key in required:
         if key not in table:
             raise place.error(f"the key {key!r} is missing", got=list(table) or "an empty table")

@@ -1,4 +1,4 @@
-"""Where the model files are, and the ways to take one down: as text, as data, as a model."""
+"""The gallery of model files: reading one as a specification, as data or as a model."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class ModelFile:
     Attributes
     ----------
     name, title, description, citation : str
-        What it is called, what it is about, and where the data come from.
+        Name and title, description, and source of the data.
     variant : str or None
         The variant that was asked for; None for the main model.
     variants : tuple of str
@@ -37,7 +37,7 @@ class ModelFile:
     keywords : dict
         The arguments of `Model` other than the data; ``formula`` is always there.
     references : tuple of Reference
-        The known answers to this model (of this variant only).
+        The reference answers for this model (this variant only).
     """
 
     name: str
@@ -70,7 +70,7 @@ def read_model(name_or_path: str | os.PathLike[str], variant: str | None = None)
     Raises
     ------
     GalleryError
-        No model of that name, or no such variant; the nearest one is offered.
+        No model of that name, or no such variant; the message suggests the nearest name.
     FileError
         A model or data file that is missing or malformed, or has an unknown key or value.
     """
@@ -90,7 +90,7 @@ def read_model(name_or_path: str | os.PathLike[str], variant: str | None = None)
 
 
 def load_dataset(name_or_path: str | os.PathLike[str]) -> pd.DataFrame:
-    """The data of a model in the gallery (or of a TOML file), with their levels in order.
+    """The data of a gallery model or of a TOML file, with the levels in order.
 
     Raises
     ------
@@ -102,7 +102,7 @@ def load_dataset(name_or_path: str | os.PathLike[str]) -> pd.DataFrame:
 
 
 def load_model(name_or_path: str | os.PathLike[str], variant: str | None = None) -> Model:
-    """A model from the gallery, or from a TOML file of your own, ready to fit.
+    """A model from the gallery, or from your TOML file, ready to fit.
 
     Parameters
     ----------
@@ -121,8 +121,8 @@ def load_model(name_or_path: str | os.PathLike[str], variant: str | None = None)
 def load_cells(name_or_path: str | os.PathLike[str]) -> dict[tuple[str, str], Cell]:
     """The models of a published table, by (row, column), for `bayeslmm.deviance_table`.
 
-    Remarks made while they are built are in their notes and not issued as warnings: a table may
-    hold models whose likelihood has no maximum.
+    Warnings about the models are kept as their notes and not issued, because a table may contain
+    models whose likelihood has no maximum.
 
     Parameters
     ----------
@@ -145,7 +145,7 @@ def load_cells(name_or_path: str | os.PathLike[str]) -> dict[tuple[str, str], Ce
                 at = each.printed
                 out[at.row, at.column] = Cell(model, at.text, at.remark)
     if not out:
-        raise GalleryError(f"{file.name!r} has no published table")
+        raise GalleryError(f"{file.name!r} has no published table (no [[reference]] with printed=)")
     return out
 
 
@@ -155,12 +155,12 @@ def _specification(name_or_path: str | os.PathLike[str]) -> Specification:
         if path.is_dir():
             raise FileError(
                 f"{str(path)!r} is a folder, not a model file",
-                hint="Give the path of a TOML file in it",
+                hint=f"Give the path of a TOML file, for example {str(path / 'model.toml')!r}",
             )
         if not path.exists():
             raise FileError(
                 f"There is no model file {str(path)!r}",
-                hint="Models of the gallery go by their bare name: " + ", ".join(list_models()),
+                hint="The gallery's models have names without a path: " + ", ".join(list_models()),
             )
         return read_specification(path)
     names = list_models()

@@ -29,12 +29,13 @@ def read_table(path: Path, columns: Mapping[str, Column]) -> pd.DataFrame:
     Raises
     ------
     FileError
-        No such file or column, unreadable text, a value outside the levels, text in a number.
+        A missing file or column, unreadable text, a value that is not among the levels, or text
+        in a column of numbers.
     """
     if not path.is_file():
         raise FileError(
             f"There is no data file {str(path)!r}",
-            hint="A model file's `data.file` is looked up from the folder of the model file",
+            hint="data.file is relative to the folder of the model file",
         )
     readers = {".csv": _read_csv, ".parquet": _read_parquet}
     if path.suffix.lower() not in readers:

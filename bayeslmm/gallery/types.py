@@ -1,4 +1,4 @@
-"""What a model file holds, as frozen values."""
+"""The contents of a model file as frozen values."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from bayeslmm.errors import GalleryError, nearest
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """How one column of the data is to be read.
+    """The type of a column of the data.
 
     Attributes
     ----------
     kind : {"category", "number"}
-        What it is; a category's levels are text, also where they look like numbers.
+        The kind of column; levels of a category are text, even if they look like numbers.
     levels : tuple of str or None
         All levels in their order; None: those that occur, sorted.
     ordered : bool
@@ -44,7 +44,7 @@ class Value:
 
 @dataclass(frozen=True, slots=True)
 class Tolerance:
-    """How near to a reference an answer has to be.
+    """Tolerances for comparisons with a reference.
 
     Attributes
     ----------
@@ -74,9 +74,9 @@ class Printed:
     Attributes
     ----------
     row, column : str
-        Where it stands.
+        Its row and column in the table.
     text : str
-        What is printed, ``"307(3)"``.
+        The published text, ``"307(3)"``.
     remark : str or None
         Why the printed value differs from the computed one, or another remark.
     """
@@ -89,16 +89,16 @@ class Printed:
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """One independent answer to a model, in the names of our own tables.
+    """An independent answer to a model, with the names of bayeslmm's tables.
 
     Attributes
     ----------
     variant : str or None
         The variant that it belongs to; None for the main model.
     method : {"reml", "ml", "posterior"}
-        What was computed. A posterior's `estimate` is the mean, its `std_error` the sd.
+        The method. For a posterior, `estimate` is the mean and `std_error` the sd.
     source : str
-        Who computed it: package and version, or the way it was integrated.
+        The source: package and version, or the method of integration.
     loglik, singular
         Log-likelihood (REML's for ``"reml"``); whether the fit lies on the boundary.
     fixef : dict
@@ -106,11 +106,11 @@ class Reference:
     sd, cor : dict
         By (group, coefficient), and by (group, coefficient, second coefficient).
     coef : dict
-        A group's own coefficients, ``beta + u``, by (group, level, coefficient).
+        Coefficients by level, ``beta + u``, by (group, level, coefficient).
     sigma : Value or None
         The residual standard deviation.
     printed : Printed or None
-        Where it stands in a published table.
+        Its place in a published table.
     """
 
     method: str

@@ -146,10 +146,10 @@ def test_fits_that_fail_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
     found = calibrate(model(), "exact", 12, seed=1, progress=False)
     assert len(found.ranks) == 9
     assert found.notes == (
-        "3 of 12 fits by 'exact' failed and are not among the ranks; the first: FitError: no luck.",
+        "3 of 12 fits by 'exact' failed and have no ranks; the first error: FitError: no luck.",
     )
     monkeypatch.setattr(module._Job, "posterior", failing(1))
-    with pytest.raises(FitError, match="12 of 12 fits failed, the first so: FitError: no luck"):
+    with pytest.raises(FitError, match="12 of 12 fits failed; the first error: FitError: no luck"):
         calibrate(model(), "exact", 12, seed=1, progress=False)
 
 
@@ -167,7 +167,7 @@ def test_every_number_of_the_parameters_is_ranked() -> None:
 def test_refusals() -> None:
     inner = model()
     for method in ("reml", "conjugate", "best"):
-        with pytest.raises(MethodError, match="needs posterior draws"):
+        with pytest.raises(MethodError, match="a method with posterior draws"):
             calibrate(inner, method, 10)
     with pytest.raises(MethodError, match="n must be a whole number"):
         calibrate(inner, "exact", 1)

@@ -103,7 +103,7 @@ def test_rows_without_weight_have_none() -> None:
 def test_refusals() -> None:
     data = frame()
     crossed = bl.Model("y ~ x + (1 | h)", data, residual="ar1(t | g)").fit("reml")
-    with pytest.raises(FitError, match="within levels of 'h'"):
+    with pytest.raises(FitError, match="correlated across levels of 'h'"):
         crossed.leverage()
     given = bl.Model("y ~ x", data).fit("conjugate", variances={"sigma": 1.0}, draws=10)
     with pytest.raises(FitError, match=r"'conjugate' has no leverages.*'reml'"):
