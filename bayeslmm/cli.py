@@ -77,7 +77,7 @@ def _demo_fits(console: Console, model: Model, seed: int) -> dict[str, Fit]:
 
 
 def _console() -> Console:
-    """A terminal's own width; wide enough for the tables where output goes to a file."""
+    """The width of a terminal, or a width for all tables if output goes to a file."""
     return Console(width=None if sys.stdout.isatty() else FILE_WIDTH)
 
 
@@ -90,7 +90,7 @@ def _make_folder(path: Path) -> None:
 
 @contextmanager
 def _timed(console: Console, label: str) -> Iterator[None]:
-    """A spinner with what is being done, then a line with how long it took."""
+    """A spinner with the label of the task, then a line with its run time."""
     start = perf_counter()
     with console.status(f"{label} …"):
         yield

@@ -1,8 +1,8 @@
-"""What users of other packages write, and its name here.
+"""Names in other packages, and the corresponding names in bayeslmm.
 
 One table for each kind of name. Keys are compared without case, spaces, dots, hyphens and
-underscores, so that ``Negative.Binomial`` and ``negative_binomial`` are one. A value is the name
-here, a sentence with what to write instead, or empty where there is no counterpart.
+underscores, so that ``Negative.Binomial`` and ``negative_binomial`` are the same. A value is the
+name in bayeslmm, a sentence with what to write instead, or empty if there is no counterpart.
 """
 
 from __future__ import annotations
@@ -226,8 +226,8 @@ METHODS: dict[str, str] = {
     "meanfield": "Variational approximations are not available; use 'exact' or 'nuts'",
     "pathfinder": "Variational approximations are not available; use 'exact' or 'nuts'",
     "inla": "Its nearest relative is 'exact', which integrates the Gaussian part in closed form",
-    "laplace": "The Laplace approximation is not a method of its own; use 'ml', 'exact' or 'nuts'",
-    "agq": "Adaptive quadrature is not a method of its own; use 'ml', 'exact' or 'nuts'",
+    "laplace": "The Laplace approximation is not available; use 'ml', 'exact' or 'nuts'",
+    "agq": "Adaptive quadrature is not available; use 'ml', 'exact' or 'nuts'",
     "map": "The posterior mode is not available; use 'exact', or 'reml' for point estimates",
     "henderson": "anova",
     "moments": "anova",
@@ -307,7 +307,7 @@ PRIOR_KEYS: dict[str, str] = {
     "dispersion": "phi",
 }
 
-# Functions in formulas. `weights` and its like stand on the left in brms.
+# Functions in formulas. `weights` and similar ones are on the left-hand side in brms.
 FUNCTIONS: dict[str, str] = {
     "cbind": "Counts out of totals: name the count on the left and the totals in trials=, as in "
     "bl.Model('a ~ x', data, family='binomial', trials='n')",
@@ -368,7 +368,7 @@ SELF_STARTING = (
     "ssweibull",
 )
 
-# Columns that no table has, and what is meant by them
+# Names that look like columns of the table but are not, and what to write instead
 COLUMNS: dict[str, str] = {
     "fitted": "A variance that depends on the fitted values is not available; varpower(x) and "
     "varexp(x) take a column of the table",

@@ -210,7 +210,7 @@ def optimal_design(
 def _problem(X: Floats, precision: Floats, criterion: str, repeats: bool) -> Problem:
     """The search in coordinates where the candidates are orthonormal: X = rows R, beta = R⁻¹ g.
 
-    With a prior the candidates may alias columns; then their own scales have to do.
+    With a prior, columns may be aliased in the candidates; each column is then only scaled.
     """
     size = np.linalg.norm(X, axis=0)
     size = np.where(size > 0, size, 1.0)

@@ -214,7 +214,7 @@ def format_table(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def format_number(value: float, spread: float = np.nan) -> str:
-    """A number as tables show it: to three digits of `spread`, else to four of its own."""
+    """A number as in printed tables: to three digits of `spread`, else to four digits."""
     if not np.isfinite(value):
         return "–" if np.isnan(value) else str(value)
     if np.isfinite(spread) and spread > 0:

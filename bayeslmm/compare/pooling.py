@@ -62,7 +62,7 @@ def level_equations(model: Model, fit: HoldsFit) -> LevelEquations:
         )
     if model.dpars:
         raise MethodError(
-            "Estimates without pooling are not available where a parameter has its own formula",
+            "Estimates without pooling are not available in models with dpar=",
             got=", ".join(model.dpars),
             hint="plot_ranef shows the effects of any fit",
         )

@@ -7,7 +7,7 @@ Cov(y, y0) = psi,
     prediction = X0 b + delta'(y - X b),
     Var(prediction - y0) = V0 - psi'delta + H C H'.
 
-What is known of beta enters by b and C alone:
+Prior knowledge of beta enters by b and C alone:
 
     known             b = beta                              C = 0
     unknown           b = C X'V⁻¹y                          C = (X'V⁻¹X)⁻¹
@@ -167,7 +167,7 @@ def _inverse(A: Floats) -> Floats:
 def _not_positive() -> IdentifiabilityError:
     return IdentifiabilityError(
         "X'V⁻¹X is not positive definite",
-        hint="Columns of X are nearly combinations of others, or V is not positive definite",
+        hint="Check that V is positive definite, and X without nearly aliased columns",
     )
 
 
@@ -183,10 +183,10 @@ def _error_variance(
     worst = int(np.argmin(least + _BROKEN * own))
     if least[worst] < -_BROKEN * own[worst]:
         raise DataError(
-            "V, psi and V0 can't be covariances of one distribution: the data would explain "
-            "more than all of an observation's variance",
+            "V, psi and V0 are not the covariances of one distribution: a prediction error "
+            "variance is negative",
             got=f"V0 - psi'V⁻¹psi = {least[worst]:.4g} at prediction {worst}",
-            hint="psi is Cov(y, y0), without the part of V that belongs to a row alone (nugget)",
+            hint="psi must be Cov(y, y0), which does not include the nugget of V",
         )
     zero = 8 * len(g.y) * np.finfo(float).eps * own
     variance = np.where(least > zero, least, 0.0) + np.einsum("mp,mp->m", H, HC)

@@ -24,9 +24,9 @@ def to_numbers(values: Any, name: str, hint: str | None = None) -> Floats:
     try:
         out = np.asarray(values.toarray() if sp.issparse(values) else values, dtype=np.float64)
     except (TypeError, ValueError):
-        raise DataError(f"{name} does not hold numbers", got=type(values).__name__) from None
+        raise DataError(f"{name} must be numbers", got=type(values).__name__) from None
     if not np.all(np.isfinite(out)):
-        raise DataError(f"{name} has entries that are missing or infinite", hint=hint)
+        raise DataError(f"{name} has missing or infinite entries", hint=hint)
     return out
 
 
@@ -36,7 +36,7 @@ def to_data(values: Any) -> Floats:
     if out.ndim == 2 and out.shape[1] == 1:
         out = out[:, 0]
     if out.ndim != 1 or not len(out):
-        raise DataError("y is one column of data", got=f"shape {out.shape}")
+        raise DataError("y must be one column", got=f"shape {out.shape}", allowed="shape (n,)")
     return out
 
 
@@ -47,8 +47,9 @@ def to_columns(values: Any, name: str, n: int) -> Floats:
     if out.ndim != 2 or len(out) != n:
         turned = out.ndim == 2 and out.shape[1] == n
         raise DataError(
-            f"{name} has one row for each of the {n} entries of y", got=f"shape {out.shape}",
-            hint=f"Hand over its transpose, {name}.T" if turned else None,
+            f"{name} must have one row for each of the {n} entries of y",
+            got=f"shape {out.shape}",
+            hint=f"Use the transpose, {name}.T" if turned else None,
         )  # fmt: skip
     return out
 
@@ -59,7 +60,7 @@ def to_new_rows(values: Any, m: int, p: int) -> Floats:
     if out.ndim == 1:
         out = out[:, None] if p == 1 else out[None, :]
     if out.shape != (m, p):
-        raise DataError("X0 has a row for each prediction and X's columns",
+        raise DataError("X0 must have a row for each prediction and the columns of X",
                         got=f"shape {out.shape}", allowed=f"shape ({m}, {p})")  # fmt: skip
     return out
 
@@ -72,7 +73,7 @@ def to_variance0(values: Any, m: int) -> Floats | None:
     if out.ndim == 0:
         out = np.full((1, 1) if m == 1 else m, float(out))
     if out.shape not in ((m,), (m, m)):
-        raise DataError("V0 is Var(y0), its diagonal or one variance", got=f"shape {out.shape}",
+        raise DataError("V0 must be Var(y0), its diagonal or a number", got=f"shape {out.shape}",
                         allowed=f"shape ({m}, {m}), ({m},) or ()")  # fmt: skip
     if out.ndim == 2 and not symmetric(out):
         raise DataError("V0 is not symmetric")
@@ -87,16 +88,16 @@ def symmetric(A: Any) -> bool:
 
 
 def to_solver(V: Any, n: int) -> Solver:
-    """V's Cholesky factor, or the user's own solver."""
+    """V's Cholesky factor, or the user's solver."""
     shape = getattr(V, "shape", (n, n))
     if tuple(shape) != (n, n):
-        raise DataError("V has a row and a column for each entry of y", got=f"shape {shape}",
+        raise DataError("V must have a row and a column for each entry of y", got=f"shape {shape}",
                         allowed=f"shape ({n}, {n})")  # fmt: skip
     if callable(getattr(V, "solve", None)):
         return _Checked(V)
     matrix = sp.csc_array(V) if sp.issparse(V) else to_numbers(V, "V")
     if matrix.shape != (n, n):
-        raise DataError("V is a matrix, or has a method solve", got=type(V).__name__)
+        raise DataError("V must be a matrix, or have a method solve", got=type(V).__name__)
     if sp.issparse(V):
         to_numbers(matrix.data, "V")
     if not symmetric(matrix):
@@ -106,20 +107,20 @@ def to_solver(V: Any, n: int) -> Solver:
     except np.linalg.LinAlgError as error:
         raise ModelError(
             "V is not positive definite", got=str(error),
-            hint="Two data at one place need a nugget, a variance of their own, on V's diagonal",
+            hint="With repeated places, add a nugget (independent error variance) to V's diagonal",
         ) from None  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Checked:
-    """A user's solver, whose answers are looked at."""
+    """A user's solver, whose results are checked."""
 
     theirs: Any
 
     def solve(self, b: Floats, /) -> Floats:
         out = np.asarray(self.theirs.solve(b), dtype=np.float64)
         if out.shape != b.shape or not np.all(np.isfinite(out)):
-            raise DataError("V.solve(b) returns finite numbers in b's shape",
+            raise DataError("V.solve(b) must return finite numbers in the shape of b",
                             got=f"shape {out.shape}", allowed=f"shape {b.shape}")  # fmt: skip
         return out
 
@@ -130,7 +131,7 @@ def to_vector(values: Any, name: str, p: int) -> Floats:
     if out.ndim == 0 and p == 1:
         out = out[None]
     if out.shape != (p,):
-        raise DataError(f"{name} has one entry for each column of X", got=f"shape {out.shape}",
+        raise DataError(f"{name} must have one entry per column of X", got=f"shape {out.shape}",
                         allowed=f"shape ({p},)")  # fmt: skip
     return out
 
@@ -152,7 +153,7 @@ def common_labels(what: str, *indexes: pd.Index | None) -> pd.Index | None:
         if not told[0].equals(other):
             first: Sequence[Hashable] = list(told[0][:3])
             raise DataError(
-                f"Tables label the {what} differently", got=f"{first} … and {list(other[:3])} …",
-                hint="Bring them to one order, or hand over arrays (.to_numpy())",
+                f"Labels of {what} differ between tables", got=f"{first} … and {list(other[:3])} …",
+                hint="Sort them in the same order, or give arrays (.to_numpy())",
             )  # fmt: skip
     return told[0] if told else None

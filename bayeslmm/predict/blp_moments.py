@@ -1,4 +1,4 @@
-"""From what a user hands to `blp` to checked moments with their labels."""
+"""Checks of the arguments of `blp`, which become moments with labels."""
 
 from __future__ import annotations
 
@@ -66,12 +66,12 @@ def read_task(
 ) -> Task:  # fmt: skip
     """Check what `blp` was given; its parameters and errors."""
     if beta is not None and prior is not None:
-        raise ModelError("beta is known, or has a prior: not both")
+        raise ModelError("beta= and prior= can't be combined", hint="Give only one of them")
     if (X is None) != (X0 is None):
         raise ModelError(
-            "X and X0 go together: one row of X0 for each prediction",
+            "X and X0 must be given together",
             got="X alone" if X0 is None else "X0 alone",
-            hint="Without both the mean is a constant",
+            hint="Give X0 with one row per prediction, or leave both out for a constant mean",
         )
     data = to_data(y)
     n = len(data)
@@ -117,17 +117,17 @@ def _knowledge(beta: Any, prior: Any, p: int) -> tuple[Floats, Floats | None]:
     try:
         mean, spread = prior
     except (TypeError, ValueError):
-        raise ModelError("prior is (mean, covariance) of beta", got=repr(prior)) from None
+        raise ModelError("prior must be (mean, covariance) of beta", got=repr(prior)) from None
     return to_vector(mean, "The prior's mean", p), _root(spread, p)
 
 
 def _root(values: Any, p: int) -> Floats:
     """A root of the prior covariance: all of it, its diagonal, or one variance of all."""
-    B = to_numbers(values, "The prior's covariance", "Without prior= nothing is known of beta")
+    B = to_numbers(values, "The prior's covariance", "Leave prior= out if beta is unknown")
     B = np.diag(np.full(p, float(B))) if B.ndim == 0 else np.diag(B) if B.ndim == 1 else B
     if B.shape != (p, p) or not symmetric(B):
         raise DataError(
-            "The prior's covariance is symmetric, with a row for each column of X",
+            "The prior's covariance must be symmetric, with a row for each column of X",
             got=f"shape {B.shape}",
             allowed=f"shape ({p}, {p}), ({p},) or ()",
         )
@@ -157,7 +157,7 @@ def _estimable(
             raise IdentifiabilityError(
                 f"Some predicted means are not estimable: {_alias(name, parts)} in X, not in X0",
                 got=f"predictions {', '.join(map(str, shown))}{', …' if bad.size > 6 else ''}",
-                hint="Leave them out, or give beta or a prior",
+                hint="Leave them out, or give beta= or prior=",
             )
     aliased = "; ".join(_alias(name, parts) for name, parts in found.aliased.items())
     note = f"Columns of X are combinations of others and were left out: {aliased}."

@@ -1,6 +1,6 @@
-"""Effects at places that the data don't have, from the effects at those that they have.
+"""Effects at places that are not in the data, from the effects at places that are.
 
-With C the correlations of a pattern, o the learnt places and n the new ones, the effects there are
+With C the correlations of a pattern, o the training places and n the new ones, the new effects are
 ``u_n = C_no C_oo^-1 u_o + d``, with d independent of all effects and of the data, and
 ``Var(d) = sd^2 (C_nn - C_no C_oo^-1 C_on)``: best linear prediction (Goldberger, 1962, JASA
 57(298)), kriging where the pattern is one of distances.
@@ -38,14 +38,14 @@ class Beyond:
     columns : list of int
         The term's columns of the block.
     level : int
-        -1 for a level that wasn't learnt: then every row is one of its own.
+        -1 for a new level: every row is then a separate new level.
     rows : ndarray of intp, shape (m,)
     place : ndarray of intp, shape (m,)
         Which of the distinct new places each row has.
     weights : ndarray, shape (S, places, k)
-        Of the level's effects in the new ones.
+        Weights of the level's effects in the new ones.
     left : ndarray, shape (S, places, places)
-        Covariance of what they leave.
+        Unexplained covariance of the new effects.
     sd : ndarray, shape (S,)
     """
 
@@ -61,7 +61,7 @@ class Beyond:
 def beyond(
     model: Model, index: int, g: GroupNames, block: RandomBlock, sd: Floats, par: Floats
 ) -> Iterator[Beyond]:
-    """What the effects of each level say of its new places, term by term.
+    """Prediction of each level's effects at its new places, term by term.
 
     Parameters
     ----------
@@ -70,7 +70,7 @@ def beyond(
         Of the factor.
     g : GroupNames
     block : RandomBlock
-        The rows' own.
+        The block of the new rows.
     sd, par : ndarray, shapes (S, sds) and (S, numbers)
         The factor's standard deviations and its patterns' numbers.
 
@@ -85,8 +85,8 @@ def beyond(
         return
     if model.random.get(g.group, "normal") != "normal":
         raise MethodError(
-            f"Effects of {g.group!r} are not normal: places that the data don't have can't be "
-            "predicted from the others",
+            f"Effects of {g.group!r} at new places are not available: they are not normal",
+            hint="Use random effects with a normal distribution (leave random= out)",
         )
     terms = [term for term in model.terms if term.block == index]
     starts = np.cumsum([0, *(len(term.structure.parameters) for term in terms)])
@@ -115,9 +115,9 @@ def _require_known(term: Term, at: Floats, labels: tuple[str, ...]) -> None:
     why = "its correlations are" if structure.homogeneous else "its standard deviation is"
     raise LevelError(
         f"The effects of {term.group!r} at the place {labels[row]} can't be predicted: {why} not "
-        "known there",
-        hint="Patterns with one standard deviation (hom=True) of which the correlations go with "
-        "distance or lag predict new places: ar1, car1, arma, exp, gau, matern",
+        "determined there",
+        hint="Use a pattern with hom=True whose correlations are a function of "
+        "distance or lag: ar1, car1, arma, exp, gau, matern",
     )
 
 
@@ -154,8 +154,8 @@ def numbers_of(g: GroupNames, draws: xr.Dataset, other: xr.Dataset) -> tuple[Flo
 def at_estimates(
     model: Model, index: int, g: GroupNames, block: RandomBlock, e: xr.Dataset, new_levels: str
 ) -> tuple[RandomBlock, Floats]:
-    """The block with the weights of learnt places in rows of new ones, and the variance that is
-    left of each row, shape (n,)."""
+    """The block with the weights of training places in rows of new ones, and the unexplained
+    variance of each row, shape (n,)."""
     values, left = block.values.copy(), np.zeros(len(block.codes))
     if block.further:
         for one in beyond(model, index, g, block, *numbers_of(g, e, e)):
@@ -166,7 +166,7 @@ def at_estimates(
 
 
 def draws_beyond(one: Beyond, u: Floats, rng: np.random.Generator) -> Floats:
-    """Effects at new places, shape (S, m), given those of the level at learnt ones, (S, k)."""
+    """Effects at new places, shape (S, m), given those at training places, (S, k)."""
     mean = np.einsum("smk,sk->sm", one.weights, u)
     scale = ROUNDING * one.sd[:, None] ** 2 * np.ones(one.left.shape[1])
     root = cholesky(one.left + np.einsum("si,ij->sij", scale, np.eye(one.left.shape[1])))

@@ -1,4 +1,4 @@
-"""Draws of linear predictors for rows: known levels by their own effects, new ones by fresh."""
+"""Draws of linear predictors by row, with the effects of known levels or new draws of effects."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def linear_draws(
     ----------
     part : Part
     tree : DataTree
-        The fit's: where draws of u weren't kept, it says what they are drawn from.
+        That of the fit; if draws of u weren't kept, it has the moments they are drawn from.
     rows : Rows
     blocks : sequence of RandomBlock or None
         The rows' block of each of the part's factors, None for one left out.

@@ -130,15 +130,17 @@ def read_parameters(model: Model, given: Any) -> Values:
     if isinstance(given, xr.Dataset):
         given = {str(name): given[name] for name in wanted if name in given}
     if not isinstance(given, Mapping):
-        raise MethodError("Parameters are a dict by name", got=type(given).__name__)
+        raise MethodError("Parameters must be a dict by name", got=type(given).__name__)
     for name in given:
         if name not in wanted:
-            raise MethodError(f"The model has no {name!r}", hint=nearest(str(name), wanted))
+            raise MethodError(
+                f"The model has no parameter {name!r}", hint=nearest(str(name), wanted)
+            )
     missing = [
         n for n, p in wanted.items() if n not in given and not p.optional and 0 not in p.shape
     ]
     if missing:
-        raise MethodError(f"Parameters that are missing: {', '.join(missing)}")
+        raise MethodError(f"Parameters are missing: {', '.join(missing)}")
     found = {
         name: _array(name, given[name], p) if name in given else np.empty(p.shape)
         for name, p in wanted.items()
@@ -163,7 +165,7 @@ def _array(name: str, value: Any, parameter: Parameter) -> Floats:
     if array.shape != parameter.shape:
         axes = ", ".join(parameter.coords) or "one number"
         allowed = f"{parameter.shape} ({axes})"
-        raise DataError(f"{name} has another shape", got=array.shape, allowed=allowed)
+        raise DataError(f"{name} has the wrong shape", got=array.shape, allowed=allowed)
     return array
 
 
@@ -172,8 +174,8 @@ def _in_order(name: str, value: Any, parameter: Parameter) -> Any:
     if isinstance(value, xr.DataArray):
         if set(SAMPLE) & set(value.dims):
             raise DataError(
-                f"{name} has draws, and parameters are one point",
-                hint="Take one with .isel(chain=0, draw=0), or .mean(['chain', 'draw'])",
+                f"{name} has draws, and parameters must be a single point",
+                hint="Use .isel(chain=0, draw=0), or .mean(['chain', 'draw'])",
             )
         if set(value.dims) != set(parameter.coords):
             return value.values
@@ -193,7 +195,9 @@ def _in_order(name: str, value: Any, parameter: Parameter) -> Any:
 def _same_labels(name: str, got: Mapping[str, Any], ours: Mapping[str, Any]) -> None:
     for dim, labels in ours.items():
         if set(got[dim]) != set(labels):
-            what = f"{name} has other labels along {dim}" if dim else f"{name} is one number"
+            what = (
+                f"{name} has the wrong labels along {dim}" if dim else f"{name} must be one number"
+            )
             raise DataError(what, got=list(got[dim]), allowed=list(labels) or None)
 
 
@@ -217,7 +221,7 @@ def _check(model: Model, wanted: dict[str, Parameter], found: Values) -> None:
                 matrix = covariance_of(np.ones_like(found[g.sd]), found[g.cor], g)
                 if np.linalg.eigvalsh(matrix).min() < -SLACK:
                     raise DataError(
-                        f"{g.cor} are not the correlations of anything: their matrix has a "
+                        f"{g.cor} are not valid correlations: their matrix has a "
                         "negative eigenvalue",
                         got=found[g.cor].tolist(),
                     )

@@ -72,17 +72,17 @@ def plug_in_response(
 ) -> Floats:
     """The same for new observations whose residuals go with observed ones.
 
-    The best linear unbiased prediction (Goldberger, 1962): with A what the observed residuals of a
-    group say of the new one, `c'theta + A (y - C theta)` has the variance of
-    `(c - C'A')'theta` and of what A leaves of the residual.
+    The best linear unbiased prediction (Goldberger, 1962): with A the weights of the observed
+    residuals of a group in the new one, `c'theta + A (y - C theta)` has the variance of
+    `(c - C'A')'theta` plus the unexplained variance of the residual.
 
     Parameters
     ----------
     model, e, rows, blocks, new_levels
         As in `plug_in`.
     new : table or None
-        The rows as they were given; None for new observations of the model's own design, which
-        are replicates with residuals of their own.
+        The rows as they were given; None for new observations at the model's training rows, which
+        are replicates with independent residuals.
     base : ndarray, shape (n,)
         1/sqrt(weight), or the known sd.
 
@@ -125,7 +125,7 @@ def plug_in_response(
 def _at_places(
     model: Model, e: xr.Dataset, blocks: Blocks, new_levels: str
 ) -> tuple[Blocks, Floats]:
-    """The blocks with new places by the learnt ones, and the variance that these leave, (n,)."""
+    """The blocks with new places in terms of training places, and unexplained variances, (n,)."""
     out: list[RandomBlock | None] = []
     left: Floats = np.zeros(())
     for index, (g, block) in enumerate(zip(group_names(model), blocks, strict=True)):
@@ -144,7 +144,7 @@ def _take_from_effects(model: Model, own: list[RandomBlock], told: Conditional) 
         codes = np.unique(seen.codes[told.observed])
         if len(codes) > 1:
             raise MethodError(
-                f"Residuals that correlate reach over levels of {seen.group!r}: the error of a "
+                f"Residuals are correlated across levels of {seen.group!r}: the error of a "
                 "new observation is not available from estimates",
                 hint="Use kind='mean', or method='exact'",
             )

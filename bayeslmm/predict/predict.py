@@ -61,7 +61,7 @@ def predict(
     LevelError
         An unseen level under ``new_levels="error"``.
     DataError, ColumnError
-        Rows that can't be used, or lack a column the model needs.
+        Rows that are not valid, or lack a column of the model.
     """
     _check("new_levels", new_levels, NEW_LEVELS)
     _check("kind", kind, KINDS)
@@ -88,13 +88,13 @@ def predict(
 
 
 def _refuse_unrelated(model: Model, rows: Rows, new_levels: str) -> None:
-    """Refuses new levels of a factor with known relationships: theirs are unknown."""
+    """Raise an error for new levels of a factor with known relationships."""
     for block in rows.blocks:
         if block.group in model.kin and new_levels == "draw" and np.any(block.codes < 0):
             raise MethodError(
-                f"The relationship of new levels of {block.group!r} to the others is not known",
-                hint="Include them in relationship= when the model is made; levels without rows "
-                "are predicted",
+                f"New levels of {block.group!r} are not in relationship=",
+                hint="Include them in the matrix when the model is made; levels without rows are "
+                "predicted",
             )
 
 
@@ -112,7 +112,7 @@ def _say_not_estimable(model: Model, tree: xr.DataTree, rows: Rows) -> None:
     if off.any():
         first = rows.index[int(off.argmax())]
         warn(
-            f"{int(off.sum())} of {len(off)} rows, the first is {first}, have fixed parts that "
+            f"{int(off.sum())} of {len(off)} rows (the first is {first}) have fixed parts that "
             "are not estimable: their predictions depend on which aliased columns were dropped.",
             IdentifiabilityWarning,
         )

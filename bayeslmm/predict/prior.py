@@ -1,4 +1,4 @@
-"""Draws from the prior, and of the responses that it expects."""
+"""Draws of parameters from the prior, and of responses from the prior predictive distribution."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Floats = NDArray[np.float64]
 
 
 def prior_predictive(model: Model, draws: int = 500, seed: int | None = None) -> xr.DataTree:
-    """Parameters from the prior, and a response of the model's own rows for each.
+    """Parameters from the prior, and a response of the model's rows for each.
 
     Parameters
     ----------
@@ -80,7 +80,7 @@ def draw_prior(model: Model, size: int, rng: np.random.Generator) -> Values:
     if improper:
         raise MethodError(
             f"These priors are improper and can't be drawn from: {', '.join(improper)}",
-            hint="Give proper ones, such as normal(0, 10) or half_normal(10)",
+            hint="Give proper priors, such as normal(0, 10) or half_normal(10)",
         )
     values: Values = {}
     categories = len(model.design.categories) - 1

@@ -46,7 +46,10 @@ def draw_ranef(
     """
     check_seed(seed)
     if "posterior" not in tree:
-        raise FitError("A fit without draws has none of its random effects")
+        raise FitError(
+            "This fit has no draws of random effects",
+            hint="Use method='exact' or 'nuts', or fit.ranef() for estimates",
+        )
     names = {g.group: (i, g) for i, g in enumerate(group_names(model))}
     if group not in names:
         raise MethodError(f"Unknown factor {group!r}", hint=nearest(str(group), list(names)))
@@ -78,9 +81,7 @@ def ranef_draws(
     system = equations(model, columns)
     taken: dict[int, Codes] = dict(wanted)
     alone = model.residual is None and not model.kin
-    if (
-        len(names) == 1 and taken and alone
-    ):  # given beta, one factor's levels know nothing of each other
+    if len(names) == 1 and taken and alone:  # given beta, the levels of one factor are independent
         system, taken = _restricted(system, taken[0]), {0: np.arange(len(taken[0]))}
     beta = posterior["beta"].values
     at = variances_of(model, posterior)
@@ -109,6 +110,6 @@ def _codes(model: Model, index: int, levels: Sequence[object]) -> Codes:
     for level in levels:
         if str(level) not in known:
             raise LevelError(
-                f"{level!r} is no level of {block.group!r}", hint=nearest(str(level), list(known))
+                f"{block.group!r} has no level {level!r}", hint=nearest(str(level), list(known))
             )
     return np.array([known[str(level)] for level in levels], dtype=np.intp)

@@ -1,5 +1,5 @@
-"""New observations under structured residuals: their standard deviations, and what the observed
-residuals of their group say of them (best linear prediction, Goldberger, 1962, JASA 57(298))."""
+"""New observations under structured residuals: standard deviations, and best linear prediction
+from the observed residuals of the group (Goldberger, 1962, JASA 57(298))."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ CHUNK = 2_000_000  # numbers of a batch of matrices
 
 @dataclass(frozen=True, slots=True, eq=False)
 class NewResiduals:
-    """What the residual structure knows of new rows.
+    """New rows in terms of the residual structure.
 
     Attributes
     ----------
@@ -41,7 +41,7 @@ class NewResiduals:
     group : ndarray of intp, shape (n,)
         That of the training rows, -1 for another.
     place : ndarray of intp, shape (n,)
-        Among the learnt places, -1 for another.
+        Index among the training places, -1 for a new one.
     at : ndarray, shape (n, d)
     """
 
@@ -66,7 +66,7 @@ class NewResiduals:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Conditional:
-    """What some observed rows say of some new ones, at S points.
+    """Best linear prediction of some new residuals from some observed ones, at S points.
 
     Attributes
     ----------
@@ -74,7 +74,7 @@ class Conditional:
     weights : ndarray, shape (S, m, k)
         Of the observed residuals in the new ones' means.
     left : ndarray, shape (S, m)
-        Share of the new residuals' variance that is left.
+        Proportion of the new residuals' variance that is unexplained.
     """
 
     new: Ints
@@ -97,8 +97,8 @@ def new_residuals(model: Model, new: Any, base: Floats) -> NewResiduals:
     assert residual is not None
     if residual.known is not None:
         raise MethodError(
-            "A residual covariance given as a matrix does not extend to new rows",
-            hint="kind='mean' needs none; bl.blp takes the covariance of old and new",
+            "New observations are not available with a residual covariance given as a matrix",
+            hint="Use kind='mean', or bl.blp with the covariance of old and new rows",
         )
     n = len(base)
     columns = model.design.further(new, *columns_of_residual(model.spec.residual))
@@ -107,7 +107,7 @@ def new_residuals(model: Model, new: Any, base: Floats) -> NewResiduals:
         found = columns[residual.strata.name]
         strata = codes_of(found, residual.strata.levels)
         if (strata < 0).any():
-            hint = "The residual standard deviation is known for the learnt levels only"
+            hint = "The residual standard deviation is estimated only for the levels in the data"
             raise unseen(residual.strata.name, found, strata, hint, residual.strata.levels)
     functions = []
     for f in residual.functions:
@@ -124,10 +124,10 @@ def new_residuals(model: Model, new: Any, base: Floats) -> NewResiduals:
         outside = (place < 0) & (group >= 0) & ~c.pattern.covers(c.places, at)
         if outside.any():
             raise LevelError(
-                f"The correlations of {c.term} are not known at the place of new row "
+                f"The correlations of {c.term} are not determined at the occasion of new row "
                 f"{columns.index[int(outside.argmax())]}",
-                hint="us, cs, fa and ante know the places of the data only, and toep the lags "
-                "between them; kind='mean' needs no residual",
+                hint="us, cs, fa and ante are defined at the occasions of the data only, toep at "
+                "their lags; use kind='mean', which needs no residual",
             )
     return NewResiduals(residual, base, strata, tuple(functions), group, place, at)
 
@@ -145,7 +145,7 @@ def _counted(c: Correlated, group: Ints) -> tuple[Ints, Floats]:
 
 
 def conditionals(model: Model, rows: NewResiduals, delta: Floats) -> Iterator[Conditional]:
-    """For every group with new rows, what its observed residuals say of these.
+    """For every group with new rows, their prediction from its observed residuals.
 
     Parameters
     ----------

@@ -45,7 +45,7 @@ def parameter_draws(
     out: dict[str, Floats] = {}
     for a in model.family.auxiliaries:
         if a.name == "sigma" and model.residual is not None:
-            continue  # of the rows' own; new observations are drawn with their structure
+            continue  # new observations are drawn with the residual structure
         if a.name in further:
             out[a.name] = LINKS[a.link].inverse(further[a.name])
         elif a.name in model.parameters:
@@ -73,7 +73,7 @@ def trials_of(model: Model, rows: Rows) -> Floats | None:
         return None
     if "trials" not in rows.extras:
         raise DataError(
-            "The rows have no numbers of trials",
+            "The number of trials of the new rows is missing",
             hint="Add the column, give extras={'trials': ...}, or use kind='link'",
         )
     return rows.extras["trials"]

@@ -1,4 +1,4 @@
-"""Rows to predict: new ones through the learnt design, and what their residuals need."""
+"""Rows to predict: their design, and the standard deviations of their residuals."""
 
 from __future__ import annotations
 
@@ -30,7 +30,9 @@ def chosen_groups(model: Model, effects: str | Sequence[str]) -> list[str]:
         return groups if effects == "all" else []
     if not isinstance(effects, Iterable):
         raise MethodError(
-            "effects can't be read", got=repr(effects), allowed=f"all, none, or a list of {groups}"
+            "effects= is not valid",
+            got=repr(effects),
+            allowed=f"'all', 'none', or a list of {groups}",
         )
     wanted = [effects] if isinstance(effects, str) else list(effects)
     for group in wanted:
@@ -55,9 +57,9 @@ def rows_of(
         )
     if given:
         raise MethodError(
-            "extras are for new rows, and none are given",
+            "extras= needs new rows, and none are given",
             got=", ".join(given),
-            hint="Give them with the rows: predict(new, extras=...)",
+            hint="Write fit.predict(new, extras=...)",
         )
     return model.design.rows
 
@@ -84,7 +86,7 @@ def residual_scale(model: Model, rows: Rows) -> Floats:
     values = rows.extras[key]
     if (values < 0).any() or (model.sigma_known and not values.all()):
         raise DataError(
-            f"{key} of new rows can't be below zero" + (", nor zero" if model.sigma_known else ""),
+            f"{key} of new rows must be {'positive' if model.sigma_known else 'zero or positive'}",
             got=f"{values.min():g}",
         )
     if model.sigma_known:
@@ -113,7 +115,7 @@ def _given(model: Model, extras: Extras | None) -> dict[str, str | ArrayLike]:
     """The extras that differ from their defaults."""
     if not isinstance(extras, Mapping | None):
         raise MethodError(
-            "extras can't be read",
+            "extras= is not valid",
             got=repr(extras),
             allowed=f"a dict from {', '.join(EXTRAS)} to a column's name or an array",
         )
@@ -122,9 +124,9 @@ def _given(model: Model, extras: Extras | None) -> dict[str, str | ArrayLike]:
         if key not in EXTRAS:
             raise MethodError(f"Unknown extra {key!r}", hint=nearest(str(key), EXTRAS))
     if "trials" in given and not model.family.takes_trials:
-        raise MethodError(f"trials can't be used: family {model.family.name!r} takes none")
+        raise MethodError(f"trials can't be used: family {model.family.name!r} has no trials")
     wrong = "weights" if model.sigma_known else "known_sd"
     if wrong in given:
-        has = "known_sd" if model.sigma_known else "a sigma of its own"
+        has = "known_sd" if model.sigma_known else "an estimated sigma"
         raise MethodError(f"{wrong} can't be used: the model has {has}")
     return given

@@ -20,7 +20,7 @@ Floats = NDArray[np.float64]
 
 
 def simulate(model: Model, parameters: Any, seed: int | None = None) -> Floats:
-    """Responses of the model's own rows at given parameters, shape (n,).
+    """Responses of the model's rows at given parameters, shape (n,).
 
     Parameters
     ----------
@@ -58,8 +58,8 @@ def responses(model: Model, values: Values, rng: np.random.Generator) -> Floats:
             return model.family.simulate(mu, found, rng, model.trials)
         except ValueError as error:
             raise DataError(
-                f"There are no {model.family.name} responses at some of these parameters: {error}",
-                hint=f"The {model.link.name} link or the priors let them out of their range",
+                f"A {model.family.name} response can't be drawn at these parameters: {error}",
+                hint=f"Choose another link than {model.link.name}, or narrower priors",
             ) from error
 
 

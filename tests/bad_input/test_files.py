@@ -15,12 +15,12 @@ CASES = [
         lambda tmp: bl.load_fit(tmp / "nowhere.nc")
     ),
     bad("load a folder", FileError, "no file")(lambda tmp: bl.load_fit(tmp)),
-    bad("load a text file as a fit", FileError, "fit.nc", "not a saved fit")(
+    bad("load a text file as a fit", FileError, "fit.nc", "saved fit")(
         lambda tmp: bl.load_fit(text_file(tmp))
     ),
-    bad("load some other netCDF file", FileError, "other.nc", "not a saved fit", "another program")(
-        lambda tmp: bl.load_fit(foreign_file(tmp))
-    ),
+    bad(
+        "load some other netCDF file", FileError, "other.nc", "saved fit", "not written by bayeslmm"
+    )(lambda tmp: bl.load_fit(foreign_file(tmp))),
     bad("save to a missing folder", FileError, "no folder", "nowhere")(
         lambda tmp: reml().save(tmp / "nowhere" / "fit.nc")
     ),

@@ -92,7 +92,7 @@ CASES = [
     bad("negative weights of new rows", DataError, "weights", "-1")(
         lambda _: reml().predict(new(), kind="response", extras={"weights": [1.0, -1.0]})
     ),
-    bad("zero known_sd of new rows", DataError, "known_sd", "nor zero")(
+    bad("zero known_sd of new rows", DataError, "known_sd", "positive")(
         lambda _: known().predict(new(), kind="response", extras={"known_sd": [1.0, 0.0]})
     ),
     bad("negative seed of a prediction", MethodError, "seed", "-1")(

@@ -27,13 +27,13 @@ CASES = [
     bad("option with a typo", MethodError, "'variance'", "Did you mean 'variances'?")(
         lambda _: plain().fit("conjugate", variance=reml())
     ),
-    bad("no draws", MethodError, "draws", "at least 1", "0")(
+    bad("no draws", MethodError, "draws", "positive whole number", "0")(
         lambda _: plain().fit("exact", draws=0)
     ),
     bad("draws of a fraction", MethodError, "draws", "whole number", "10.5")(
         lambda _: plain().fit("exact", draws=10.5)
     ),
-    bad("negative chains", MethodError, "chains", "at least 1", "-2")(
+    bad("negative chains", MethodError, "chains", "positive whole number", "-2")(
         lambda _: plain().fit("exact", chains=-2)
     ),
     bad("seed of no kind", MethodError, "seed", "'lucky'")(

@@ -154,7 +154,7 @@ def test_new_rows_keep_the_scale() -> None:
     with pytest.raises(DataError, match="between two steps"):
         text.predict(new.assign(visit="visit 11.5"), kind="response")
     lags = model(old, old["visit"], "toep(visit | patient, hom=True)").fit("ml")
-    with pytest.raises(LevelError, match="not known at the place"):
+    with pytest.raises(LevelError, match="not determined at the occasion"):
         lags.predict(new, kind="response")
 
 

@@ -129,9 +129,9 @@ def test_replicates_of_the_design_have_residuals_of_their_own() -> None:
 @pytest.mark.parametrize(
     ("residual", "rows", "error", "word"),
     [
-        ("ante(t | g, hom=True)", NEW, LevelError, "place"),
+        ("ante(t | g, hom=True)", NEW, LevelError, "occasion"),
         ("diag(s)", NEW.assign(s="c"), LevelError, "'c'"),
-        (np.eye(len(OLD)), NEW, MethodError, "does not extend to new"),
+        (np.eye(len(OLD)), NEW, MethodError, "not available with a residual covariance"),
     ],
 )
 def test_what_cannot_be_known_is_refused(
@@ -147,5 +147,5 @@ def test_what_cannot_be_known_is_refused(
 
 def test_groups_across_levels_have_no_error_from_estimates() -> None:
     fit = bl.Model("y ~ x + (1 | t)", OLD, residual="ar1(t | g)").fit("reml")
-    with pytest.raises(MethodError, match="reach over levels"):
+    with pytest.raises(MethodError, match="correlated across levels"):
         fit.predict(NEW.assign(t=NEW.t + 1), kind="response", new_levels="draw")
