@@ -17,9 +17,10 @@ from bayeslmm.priors.lkj import LKJ
 from bayeslmm.priors.lognormal import LogNormal
 from bayeslmm.priors.normal import Normal
 from bayeslmm.priors.on_variance import OnVariance
-from bayeslmm.priors.policy import CENTRED, RESIDUAL, Slot, Slots, TermSlot, resolve_priors
+from bayeslmm.priors.policy import resolve_priors
 from bayeslmm.priors.r2d2 import R2D2
 from bayeslmm.priors.registry import PRIORS, parse_prior
+from bayeslmm.priors.slots import CENTRED, RESIDUAL, Slot, Slots, TermSlot
 from bayeslmm.priors.student_t import StudentT
 from bayeslmm.priors.uniform import Uniform
 from bayeslmm.priors.variance_shares import VarianceShares

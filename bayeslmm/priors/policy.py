@@ -16,7 +16,6 @@ sees it; one on a term's covariance takes the whole term there.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,115 +23,17 @@ from numpy.typing import NDArray
 from bayeslmm.errors import PriorError, nearest, shorter
 from bayeslmm.priors.base import Prior, tidy
 from bayeslmm.priors.flat import Flat
-from bayeslmm.priors.half_cauchy import HalfCauchy
-from bayeslmm.priors.half_normal import HalfNormal
+from bayeslmm.priors.given import take
 from bayeslmm.priors.half_student_t import HalfStudentT
 from bayeslmm.priors.joint import JointPrior
 from bayeslmm.priors.lkj import LKJ
 from bayeslmm.priors.normal import Normal
-from bayeslmm.priors.on_variance import OnVariance
 from bayeslmm.priors.registry import parse_prior
+from bayeslmm.priors.slots import CENTRED, RESIDUAL, Slots, TermSlot
 from bayeslmm.priors.variance_shares import VarianceShares
 
 Floats = NDArray[np.float64]
 UserPriors = Mapping[str, str | Prior] | str | None
-
-
-CENTRED = "_centred"  # what the key of a coefficient at the centre of covariates ends in
-RESIDUAL = "residual"  # what a free correlation of the residuals goes by: cor_residual
-
-
-@dataclass(frozen=True, slots=True)
-class Slot:
-    """A parameter with a prior of its own, beside coefficients and random effects.
-
-    Attributes
-    ----------
-    default : Prior
-    lower, upper : float
-        Its bounds.
-    also : tuple of str
-        More general keys that stand for it too.
-    """
-
-    default: Prior
-    lower: float = 0.0
-    upper: float = np.inf
-    also: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class TermSlot:
-    """The effects of one random term that have standard deviations of their own.
-
-    Attributes
-    ----------
-    coefs : tuple of str
-    scale : ndarray, shape (k,)
-        Standard deviation of each column, 1 for a constant one.
-    correlated : bool
-        Whether they have correlations to estimate.
-    moved : tuple of bool, length k
-        Which coefficients differ at the centre of the covariates.
-    centred_scale : ndarray, shape (k,)
-        Standard deviation of each column at the centre.
-    T : ndarray, shape (k, k), optional
-        From the coefficients at the centre to the user's; None where all are the same.
-    """
-
-    coefs: tuple[str, ...]
-    scale: Floats
-    correlated: bool = False
-    moved: tuple[bool, ...] = ()
-    centred_scale: Floats | None = None
-    T: Floats | None = None
-
-    def reach(self, unit: float) -> Floats:
-        """Scales of the user's standard deviations that those at the centre imply, shape (k,)."""
-        if self.T is None or self.centred_scale is None:
-            return np.asarray(unit / self.scale)
-        return np.asarray(unit * np.sqrt(np.sum((self.T / self.centred_scale) ** 2, axis=1)))
-
-
-@dataclass(frozen=True, slots=True)
-class Slots:
-    """What a model has that needs a prior, with the scales of the default policy.
-
-    Attributes
-    ----------
-    coefs : tuple of str
-        Fixed-effects coefficients, ``Intercept`` included where there is one.
-    x_scale : ndarray, shape (p,)
-        Standard deviation of each column of the centred design, 1 for a constant one.
-    moved : tuple of bool, length p
-        Which coefficients differ at the centre of the covariates.
-    random : dict of str to tuple of TermSlot
-        The terms of each grouping factor.
-    residual_correlated : bool
-        Whether the residuals have correlations to estimate.
-    others : dict of str to Slot
-        ``sigma`` and whatever else the response and the effects' distributions have.
-    centre : float
-        Where the linear predictor is about.
-    slope : float
-        The linear predictor's change that a default slope's prior has for its sd, over one sd
-        of the column; the intercept's too.
-    effect : float
-        The same for the scale of the effects' standard deviations.
-    shares_sigma : bool
-        Whether sigma's square is a part of the total variance.
-    """
-
-    coefs: tuple[str, ...]
-    x_scale: Floats
-    moved: tuple[bool, ...]
-    random: Mapping[str, tuple[TermSlot, ...]]
-    residual_correlated: bool
-    others: Mapping[str, Slot]
-    centre: float
-    slope: float
-    effect: float
-    shares_sigma: bool = False
 
 
 def resolve_priors(user: UserPriors, slots: Slots) -> dict[str, Prior]:
@@ -163,7 +64,7 @@ def resolve_priors(user: UserPriors, slots: Slots) -> dict[str, Prior]:
     for key, slot in slots.others.items():
         if key == "sigma" and slots.shares_sigma and "sd" in out:
             continue
-        out[key] = _take(given, (key, *slot.also), slot.default, slot.lower, used, slot.upper)
+        out[key] = take(given, (key, *slot.also), slot.default, slot.lower, used, slot.upper)
     _refuse_unused(given, used, slots, out)
     return out
 
@@ -195,7 +96,7 @@ def _beta(given: dict[str, Prior], slots: Slots, used: set[str]) -> dict[str, Pr
         if coef != "Intercept":
             default = Normal(0.0, tidy(slots.slope / scale))
             key, keys = _slope_keys(given, coef, moved)
-            out[key] = _take(given, keys, default, -np.inf, used)
+            out[key] = take(given, keys, default, -np.inf, used)
     return out
 
 
@@ -238,9 +139,9 @@ def _intercept(given: dict[str, Prior], slots: Slots, used: set[str]) -> dict[st
         both = [*plain, *(["Intercept_centred"] if centred else [])]
         raise PriorError("The intercept has two priors", got=", ".join(both))
     if plain or ("beta" in given and not centred):
-        return {"Intercept": _take(given, (*plain, "beta"), None, -np.inf, used)}
+        return {"Intercept": take(given, (*plain, "beta"), None, -np.inf, used)}
     default = Normal(tidy(slots.centre), tidy(slots.slope))
-    return {"Intercept_centred": _take(given, ("Intercept_centred",), default, -np.inf, used)}
+    return {"Intercept_centred": take(given, ("Intercept_centred",), default, -np.inf, used)}
 
 
 def _random(given: dict[str, Prior], slots: Slots, used: set[str]) -> dict[str, Prior]:
@@ -311,7 +212,7 @@ def _own_sds(
         if term.T is None or not term.moved[i]:
             keys = (key, f"{key}{CENTRED}", f"sd_{group}", "sd")
             _refuse_both(given, coef, keys[:2])
-        out[key] = _take(given, keys, HalfStudentT(3.0, 0.0, tidy(float(reach[i]))), 0.0, used)
+        out[key] = take(given, keys, HalfStudentT(3.0, 0.0, tidy(float(reach[i]))), 0.0, used)
     return out
 
 
@@ -389,84 +290,6 @@ def _correlation(
                 )
             return given[key]
     return LKJ(1.0)
-
-
-def _take(
-    given: dict[str, Prior],
-    keys: tuple[str, ...],
-    default: Prior | None,
-    lower: float,
-    used: set[str],
-    upper: float = np.inf,
-) -> Prior:
-    """The prior of the most specific key that was given, on the variance for ``key^2``."""
-    found: Prior | None = None
-    for key in keys:
-        if lower == 0.0 and f"{key}^2" in given:
-            used.add(f"{key}^2")
-            if key in given:
-                raise PriorError(
-                    f"Both {key!r} and {key + '^2'!r} have a prior", hint="Give one of them"
-                )
-            found = found or _on_variance(given[f"{key}^2"], f"{key}^2")
-        elif key in given:
-            used.add(key)
-            found = found or _supported(given[key], key, lower, upper)
-    if found is None:
-        assert default is not None
-        return default
-    return found
-
-
-def _on_variance(prior: Prior, key: str) -> Prior:
-    return prior if isinstance(prior, OnVariance) else OnVariance(_supported(prior, key, 0.0))
-
-
-def _supported(prior: Prior, key: str, lower: float, upper: float = np.inf) -> Prior:
-    if isinstance(prior, JointPrior):
-        raise PriorError(
-            f"Prior {prior.name!r} is a prior of all slopes, and {key!r} isn't one",
-            allowed="beta",
-        )
-    if isinstance(prior, VarianceShares):
-        raise PriorError(
-            f"Prior {prior.name!r} is over all standard deviations, and {key!r} isn't",
-            allowed="sd",
-        )
-    if np.isfinite(upper) and not prior.within(lower, upper):
-        raise PriorError(
-            f"Prior {key!r} must have its support between {lower:g} and {upper:g}, and "
-            f"{prior.name} has not",
-            got=str(prior),
-            allowed="beta, uniform, flat",
-        )
-    if np.isfinite(lower) and not prior.allows(lower):
-        raise PriorError(
-            f"Prior {key!r} must have positive support, and {prior.name} has not",
-            got=str(prior),
-            allowed="half_normal, half_student_t, half_cauchy, exponential, gamma, inverse_gamma, "
-            "lognormal, uniform, flat",
-            hint=_half_of(prior),
-        )
-    if np.isneginf(lower) and prior.support in ("positive", "correlation"):
-        raise PriorError(
-            f"Prior {key!r} is for a number of any sign, and {prior.name} has smaller support",
-            got=str(prior),
-            allowed="normal, student_t, cauchy, uniform, flat",
-        )
-    return prior
-
-
-_HALVES = {"normal": HalfNormal, "student_t": HalfStudentT, "cauchy": HalfCauchy}
-
-
-def _half_of(prior: Prior) -> str | None:
-    """The half of a symmetric density about 0: what brms makes of it for a positive number."""
-    half = _HALVES.get(prior.name)
-    if half is None or getattr(prior, "mu", None) != 0:
-        return None
-    values = {field.name: getattr(prior, field.name) for field in fields(half)}
-    return f"Write {half(**values)}"
 
 
 def _refuse_unused(
