@@ -15,7 +15,7 @@ import xarray as xr
 from numpy.typing import NDArray
 from scipy import special
 
-from bayeslmm.design import level_maps
+from bayeslmm.design import RandomBlock, level_maps
 from bayeslmm.fit.levels import (
     CORRELATION,
     LEVEL,
@@ -137,10 +137,11 @@ def _group_rows(
     level: float,
     draws: xr.Dataset | None = None,
 ) -> Iterator[tuple[object, ...]]:
-    for g in group_names(model):
+    for block, g in zip(model.design.blocks, group_names(model), strict=True):
         coefs = [f"{label}{name}" for name in g.coefs]
-        for name, values in zip(g.sds, parameter(tree, g.sd, draws, level), strict=True):
-            yield (g.shown, "sd", f"{label}{name}", "", *values)
+        sds = parameter(tree, g.sd, draws, level)
+        for name, which in _sd_rows(block, g).items():
+            yield (g.shown, "sd", f"{label}{name}", "", *sds[which])
         if g.pairs:
             free = {pair for t in model.terms if t.cor_key for pair in _pairs_of(t, g)}
             for pair, values in zip(
@@ -163,6 +164,16 @@ def _group_rows(
             labels = coefs if len(found) == len(coefs) and len(found) > 1 else [""] * len(found)
             for which, values in zip(labels, found, strict=True):
                 yield (g.shown, "par", name.removesuffix(f"_{g.label}"), which, *values)
+
+
+def _sd_rows(block: RandomBlock, g: GroupNames) -> dict[str, int]:
+    """The rows of standard deviations, each with its place among them: one for all occasions or
+    places of a term that share it, and one for each other coefficient."""
+    out: dict[str, int] = {}
+    for c, which in enumerate(g.sd_of):
+        over_places = any(c in part.columns and part.at for part in block.parts)
+        out[g.sd_names[c] if over_places else g.coefs[c]] = which
+    return out
 
 
 def _pairs_of(term: Term, g: GroupNames) -> list[tuple[int, int]]:
