@@ -93,11 +93,13 @@ def _sizes(model: Model) -> tuple[str, ...]:
     lines = [f"{model.n} rows, {fixed}: {', '.join(design.coefs) or 'none'}"]
     for block in design.blocks:
         kinds = "; ".join(
-            f"{', '.join(t.coefs)} ({_structure(t.structure.name, len(t.coefs))})"
+            f"{', '.join(t.coefs)}{_structure(t.structure.name, len(t.coefs))}"
             for t in model.terms
             if t.group == block.group
         )
-        lines.append(f"{block.group}: {block.n_levels} levels ({_some(block.levels)}); {kinds}")
+        lines.append(
+            f"{block.group}: {block.n_levels} levels ({_some(block.levels)}), effects: {kinds}"
+        )
     extras = [f"{k}" for k in design.extras]
     family = f"{model.family.name} response, {model.link.name} link"
     lines.append(family + (f", with {', '.join(extras)}" if extras else ""))
@@ -117,8 +119,9 @@ def _further(model: Model) -> list[tuple[str, Model, str]]:
 
 def _structure(name: str, k: int) -> str:
     if k == 1:
-        return "one variance"
-    return {"us": "correlated", "diag": "uncorrelated", "id": "one variance"}.get(name, name)
+        return ""
+    known = {"us": "correlated", "diag": "uncorrelated", "id": "one variance"}
+    return f" ({known.get(name, name)})"
 
 
 def _some(levels: object, most: int = 4) -> str:

@@ -252,7 +252,7 @@ def test_refusals(sleepstudy: bl.Model, reml: bl.Fit) -> None:
             anything(reml, ax=place)
     assert not plt.get_fignums()
     figure, axes = plt.subplots(1, 3)
-    with pytest.raises(e.MethodError, match=r"2 panels.*3 axes.*a Figure or SubFigure"):
+    with pytest.raises(e.MethodError, match=r"needs 2 Axes.*3 axes.*a figure"):
         bl.plot_ranef(reml, ax=axes)
     with pytest.raises(e.MethodError, match="can't be combined: figsize"):
         bl.plot_ranef(reml, ax=figure, figsize=(3, 3))
