@@ -163,15 +163,15 @@ def _require_degrees(parts: tuple[Component, ...], df: Ints) -> None:
     for part, own in zip(parts, df[:-1], strict=True):
         if own == 0:
             raise IdentifiabilityError(
-                f"{part.name!r} adds nothing to the terms that are fitted before it: Henderson's "
-                "method 3 has no sum of squares for its variance in this order",
+                f"{part.name!r} has no degrees of freedom after the terms fitted before it, so "
+                "that Henderson's method 3 can't estimate its variance in this order",
                 hint="Terms are fitted in the order of the formula: write the coarser factor first",
             )
     if df[-1] == 0:
         raise IdentifiabilityError(
-            "With all random effects fitted as fixed ones no degree of freedom is left for the "
-            "residual variance",
-            hint="Method 'reml' needs none",
+            "Henderson's method 3 fits all random effects as fixed, which leaves no degrees of "
+            "freedom for the residual variance",
+            hint="Use method 'reml'",
         )
 
 
@@ -220,8 +220,8 @@ class _Products:
         kept = np.concatenate([*rest, x]).astype(np.int64)
         if len(kept) > MOST:
             raise MethodError(
-                f"Henderson's method 3 would hold the products of {len(kept)} columns dense",
-                allowed=f"up to {MOST} beside the largest factor's",
+                f"Henderson's method 3 needs a dense matrix of {len(kept)} columns",
+                allowed=f"up to {MOST} columns besides the largest factor's",
                 hint="Use method 'reml'",
             )
         left = self.matrix.diagonal()

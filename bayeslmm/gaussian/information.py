@@ -57,8 +57,8 @@ def prior_precision(model: Model, columns: tuple[int, ...]) -> Floats:
     """
     if unreachable(model) or len(prior_rows(model).heavy):
         raise PriorError(
-            "Bayesian design criteria take normal and flat priors of coefficients only",
-            hint="Change the priors, or leave prior=True out",
+            "Bayesian design criteria need normal or flat priors on the coefficients",
+            hint="Change the priors, or leave out prior=True",
         )
     kept = prior_rows(model).on(columns)
     scaled = kept.rows / kept.scale[:, None]

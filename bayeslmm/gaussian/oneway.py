@@ -129,22 +129,22 @@ def sigma_interval(squares: float, df: int, level: float = 0.95) -> tuple[float,
 
 
 def not_oneway(model: Model) -> str | None:
-    """Why a model is not the balanced one-way random model, in words; None where it is."""
+    """Why a model is not the balanced one-way random model; None where it is."""
     reason = not_gaussian(model, "oneway")
     if reason is not None:
         return reason
     design = model.design
     if design.coefs != ("Intercept",):
-        return "the fixed part must be the intercept alone."
+        return "the only fixed coefficient must be the intercept."
     if len(design.blocks) != 1 or design.blocks[0].coefs != ("Intercept",):
-        return "the random part must be one intercept by one factor, (1 | g)."
+        return "the only random term must be an intercept by one factor, (1 | g)."
     if design.extras:
-        return f"rows must count alike, without {', '.join(design.extras)}."
+        return f"{', '.join(design.extras)} can't be used."
     counts = np.bincount(design.blocks[0].codes, minlength=design.blocks[0].n_levels)
     if len(np.unique(counts)) > 1:
-        return f"its levels have {counts.min()} to {counts.max()} rows: it is not balanced."
+        return f"the levels have {counts.min()} to {counts.max()} rows and are not balanced."
     if len(counts) < 2 or counts[0] < 2:
-        return "it needs two levels or more, of two rows or more."
+        return "there must be at least two levels with at least two rows each."
     return None
 
 
@@ -154,13 +154,13 @@ def oneway_of(model: Model) -> OneWay:
     Raises
     ------
     MethodError
-        Another model, with the reason.
+        The model is another one; the message gives the reason.
     """
     reason = not_oneway(model)
     if reason is not None:
         raise MethodError(
-            f"The closed forms are of the balanced one-way random model: {reason}",
-            hint="Method 'anova' takes unbalanced designs and several factors",
+            f"The closed forms need the balanced one-way random model: {reason}",
+            hint="Use method 'anova', which takes unbalanced designs and several factors",
         )
     design = model.design
     y = design.y - design.offset

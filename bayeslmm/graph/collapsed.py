@@ -78,7 +78,7 @@ def refusal(model: Model) -> str | None:
     bad = unreachable(model)
     if bad:
         return (
-            "'marginal=True' takes normal, Student-t, Cauchy and flat priors on coefficients, not "
+            "'marginal=True' needs normal, Student-t, Cauchy or flat priors on coefficients, not "
             f"{model.priors[bad[0]]} on {bad[0]}; the hierarchical model takes it."
         )
     return None
@@ -106,8 +106,8 @@ def marginal_loglik(
     """
     if model.residual is not None:
         raise MethodError(
-            "marginal_loglik() takes models with independent residuals",
-            hint="model.to_pymc(marginal=True) takes the others",
+            "marginal_loglik() needs independent residuals, and the model has a residual structure",
+            hint="Use model.to_pymc(marginal=True)",
         )
     return _marginal(model, roots, sigma, multiplier, None)
 
@@ -123,12 +123,17 @@ def _marginal(
     groups = [b.group for b in model.design.blocks]
     for group in roots:
         if group not in groups:
-            raise MethodError(f"There is no factor {group!r}", hint=nearest(str(group), groups))
+            raise MethodError(f"Unknown factor {group!r}", hint=nearest(str(group), groups))
     missing = [group for group in groups if group not in roots]
     if missing:
-        raise MethodError("A root of each factor's covariance is needed", got=f"none of {missing}")
+        raise MethodError(
+            "marginal_loglik() needs a root of each factor's covariance",
+            got=f"no root for {', '.join(missing)}",
+        )
     if numbers is None and (sigma is None) is density.has_sigma:
-        raise MethodError("sigma is needed" if density.has_sigma else "sigma is known here")
+        if density.has_sigma:
+            raise MethodError("marginal_loglik() needs sigma=, the residual standard deviation")
+        raise MethodError("sigma is known in this model", hint="Leave out sigma=")
     parts = [
         pt.flatten(_root(roots[group], group, k))
         for group, k in zip(groups, density.shapes, strict=True)

@@ -39,10 +39,10 @@ def new_data(model: Model, data: Any) -> dict[str, Any]:
     """
     if model.residual is not None:
         raise MethodError(
-            "The PyMC model of structured residuals has no data for new rows: its likelihood is "
-            "one potential over all rows",
-            hint="fit.predict(new, kind='response') predicts them, with what the residuals of "
-            "their group tell",
+            "The PyMC model of structured residuals can't take new rows, because its likelihood "
+            "is one potential over all rows",
+            hint="Use fit.predict(new, kind='response'), which conditions on the residuals of the "
+            "same group",
         )
     rows = model.design.apply(data)
     out: dict[str, Any] = {}
@@ -68,7 +68,10 @@ def _predictor(model: Model, rows: Rows) -> dict[str, Any]:
     if np.any(model.design.rows.offset[model.used]):
         out[f"{prefix}offset"] = f64(rows.offset)
     elif np.any(rows.offset):
-        raise MethodError("The model's rows have no offset, and the new rows have one")
+        raise MethodError(
+            "The new rows have an offset, and the model's rows have none",
+            hint="Leave the offset out of the new rows",
+        )
     for g, block in zip(group_names(model), rows.blocks, strict=True):
         out[f"{prefix}{g.label}_index"] = block.codes
         out[f"{prefix}{g.label}_values"] = f64(block.values)
@@ -82,7 +85,8 @@ def _extras(model: Model, rows: Rows) -> dict[str, Any]:
     for name in names:
         if name not in rows.extras:
             raise MethodError(
-                f"New rows need {name}, and the model took them from an array",
-                hint=f"Add {name} to the table as a column, and name it: Model(..., {name}='...')",
+                f"New rows need {name}, which the model took from an array",
+                hint=f"Add a column {name!r} to both tables and name it: "
+                f"Model(..., {name}={name!r})",
             )
     return {name: f64(rows.extras[name]) for name in names}

@@ -80,19 +80,27 @@ def choose(model: Model, parametrisation: str | Mapping[str, str] = "auto") -> d
     asked = _asked(groups, parametrisation)
     for group in model.kin:
         if asked[group] == "centred":
-            raise MethodError(f"Effects of {group!r} are related: they are drawn noncentred")
+            raise MethodError(
+                f"Effects of {group!r} have a relationship matrix and can't be centred",
+                allowed="noncentred, auto",
+            )
         asked[group] = "noncentred"
     chosen = [group for group in groups if asked[group] == "auto"]
     said, why = _said(model) if chosen else (None, "")
     out = {}
     for index, group in enumerate(groups):
         if group in model.kin:
-            text = f"Effects of {group}: noncentred, as its levels are related."
+            text = (
+                f"{group}'s effects use a noncentred parametrisation, because its levels are "
+                "related."
+            )
             out[group] = Choice(group, "noncentred", text)
         elif asked[group] != "auto":
-            out[group] = Choice(group, asked[group], f"Effects of {group}: {asked[group]}, asked.")
+            text = f"{group}'s effects use the requested parametrisation, {asked[group]}."
+            out[group] = Choice(group, asked[group], text)
         elif said is None:
-            out[group] = Choice(group, "noncentred", f"Effects of {group}: noncentred; {why}.")
+            text = f"{group}'s effects use a noncentred parametrisation, because {why}."
+            out[group] = Choice(group, "noncentred", text)
         else:
             out[group] = _chosen(group, said[index])
     return out
@@ -106,7 +114,9 @@ def _asked(groups: list[str], parametrisation: str | Mapping[str, str]) -> dict[
     )
     for group, value in given.items():
         if group not in groups:
-            raise MethodError(f"parametrisation names no grouping factor {group!r}", allowed=groups)
+            raise MethodError(
+                f"parametrisation= has an unknown grouping factor {group!r}", allowed=groups
+            )
         if value not in PARAMETRISATIONS:
             raise MethodError("Unknown parametrisation", got=repr(value), allowed=PARAMETRISATIONS)
     if isinstance(parametrisation, str) and parametrisation not in PARAMETRISATIONS:
@@ -117,9 +127,10 @@ def _asked(groups: list[str], parametrisation: str | Mapping[str, str]) -> dict[
 
 
 def _said(model: Model) -> tuple[tuple[Said, ...] | None, str]:
-    """What the rows say, or why that isn't known: a choice of how to draw must not fail."""
+    """The levels' information, or why it is not available: the choice of a parametrisation must
+    not fail."""
     if model.prefix:
-        return None, f"{model.prefix[:-1]} is told of by the response's spread only"
+        return None, f"the information about {model.prefix[:-1]} is not available"
     if not model.design.blocks:
         return (), ""
     trouble = (BayeslmmError, np.linalg.LinAlgError, ArithmeticError, ValueError)
@@ -131,7 +142,7 @@ def _said(model: Model) -> tuple[tuple[Said, ...] | None, str]:
     except trouble:
         said = None
     if said is None or not all(_is_finite(s) for s in said):
-        return None, "the working Gaussian model gave no answer"
+        return None, "the working Gaussian model could not be computed"
     return said, ""
 
 
@@ -143,7 +154,7 @@ def _is_finite(said: Said) -> bool:
 def _chosen(group: str, said: Said) -> Choice:
     reliability = said.reliability
     low, high = float(reliability.min()), float(reliability.max())
-    why = f"reliability of its levels {low:.2f} to {high:.2f}"
+    why = f"level reliabilities {low:.2f} to {high:.2f}"
     if high < LITTLE:
         name = "noncentred"
     elif reliability.shape[1] <= MOST:
@@ -151,5 +162,6 @@ def _chosen(group: str, said: Said) -> Choice:
     else:
         name = "centred" if float(np.median(reliability)) > MUCH else "noncentred"
         why = f"{why}, {reliability.shape[1]} coefficients"
-    text = f"Effects of {group}: {name}; {why}."
+    kind = "partly centred" if name == "between" else name
+    text = f"{group}'s effects use a {kind} parametrisation ({why}); this affects speed only."
     return Choice(group, name, text, said if name == "between" else None)

@@ -268,7 +268,7 @@ def _priors(given: Priors, slots: Slots, prefix: str) -> dict[str, Prior]:
     except PriorError as error:
         if not prefix:
             raise
-        where = f"In the predictor of {prefix[:-1]!r}, whose priors' keys begin with {prefix!r}"
+        where = f"In the predictor of {prefix[:-1]!r}, where keys of priors begin with {prefix!r}"
         raise PriorError(f"{where}: {error}") from None
 
 
@@ -297,10 +297,14 @@ def _check_random(
             )
         if kind != "normal" and group in kin:
             raise ModelError(
-                f"Effects of {group!r} are related, and only normal ones can be", got=kind
+                f"Effects of {group!r} have a relationship matrix, which needs the normal "
+                "distribution",
+                got=kind,
             )
         if kind != "normal" and categorical:
-            raise ModelError("random= isn't available for unordered categories")
+            raise ModelError(
+                "random= is not available for unordered categories", hint="Leave out random="
+            )
         if kind not in ("normal", *EFFECTS):
             raise ModelError(
                 f"Unknown distribution {kind!r} of random effects",
@@ -355,7 +359,7 @@ def _rank_findings(aliased: Mapping[str, Mapping[str, float]]) -> list[Finding]:
         terms = terms if len(terms) <= MOST_ALIASED else [*terms[:MOST_ALIASED], "…"]
         text = (
             f"Fixed column {name!r} is aliased: it equals {' + '.join(terms)}. "
-            "Methods ml, reml and fits with flat coefficients leave it out."
+            "Methods 'ml' and 'reml', and fits with flat priors on coefficients, leave it out."
         )
         out.append(Finding(text))
     if len(aliased) > MOST_ALIASED:

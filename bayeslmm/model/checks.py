@@ -71,7 +71,7 @@ def _of_dispersion(
     sigma_known: bool,
     found: Sequence[Finding],
 ) -> list[Finding]:
-    """What V as a whole tells, beside what was found of single terms."""
+    """Findings about V as a whole, in addition to `found`, those about single terms."""
     weights = design.extras.get("weights")
     used = np.arange(design.n) if weights is None else np.flatnonzero(weights > 0)
     if not len(used):
@@ -83,7 +83,7 @@ def _of_dispersion(
 
 
 def _not_told(V: Dispersion, design: Design, used: Ints, stopped: frozenset[str]) -> list[Finding]:
-    """Parameters that are not identified, for methods that nothing has stopped."""
+    """Findings about parameters that are not identified, for methods not yet excluded."""
     if "reml" in stopped or (design.n <= design.p and not design.blocks):
         return []
     which = unidentified(V, design.X, used, restricted=True)
@@ -92,7 +92,7 @@ def _not_told(V: Dispersion, design: Design, used: Ints, stopped: frozenset[str]
     at_all = () if "ml" in stopped else unidentified(V, design.X, used, restricted=False)
     if at_all:
         return [say(V, at_all, LIKELIHOOD, _where(V, at_all, design.n), _instead(V, at_all))]
-    return [say(V, which, RESTRICTED, " once the fixed effects are taken out (REML)")]
+    return [say(V, which, RESTRICTED, " after removal of the fixed effects (REML)")]
 
 
 def _instead(V: Dispersion, which: Sequence[int]) -> str:
@@ -103,12 +103,12 @@ def _instead(V: Dispersion, which: Sequence[int]) -> str:
         if isinstance(part, Effects) and part.kin is None:
             found = as_residuals(part.block, part.part)
             if found is not None:
-                return f'Leave the term out, and write residual="{found}".'
+                return f'Leave out the term and write residual="{found}".'
     return ""
 
 
 def _where(V: Dispersion, which: Sequence[int], n: int) -> str:
-    """The plainest reason, where it is that there are as many effects as rows."""
+    """The reason, where it is that there are as many effects as rows; empty otherwise."""
     parts = [part for part in (V.parts[i] for i in which) if isinstance(part, Effects)]
     for part in parts:
         effects = part.block.n_levels * len(part.part.columns)
@@ -130,8 +130,8 @@ def _levels(block: RandomBlock, n: int, told_apart: bool) -> list[Finding]:
             what = "one row per level" if block.n_levels == n else f"{block.n_levels * k} effects"
             text = (
                 f"Term ({names} | {block.group}) has {what} for {n} rows: its variance and the "
-                "residual variance are not identified apart, and only proper priors determine "
-                "them. Give known_sd, or drop a coefficient."
+                "residual variance are not separately identified, and only proper priors determine "
+                "them. Give known_sd=, or leave out a coefficient."
             )
             out.append(Finding(text, LIKELIHOOD, (block.group,)))
         elif part.structure == "us" and not patterned and block.n_levels < k * (k + 1) // 2:
@@ -146,12 +146,12 @@ def _few_levels(block: RandomBlock, names: str, k: int) -> Finding:
         f"Term ({names} | {block.group}) has {parameters} variance parameters for {J} "
         f"level{'s' if J > 1 else ''}: "
         + (
-            f"the likelihood's estimate of the covariance of {k} effects is singular with fewer "
-            "levels than effects. "
+            f"with fewer levels than effects, the ML or REML estimate of the covariance of {k} "
+            "effects is singular. "
             if singular
-            else "they are known very poorly, and the estimate may well be singular. "
+            else "their estimates are imprecise and may be singular. "
         )
-        + f"Take fewer coefficients, uncorrelated ones (|| {block.group}), or informative priors."
+        + f"Use fewer coefficients, uncorrelated effects (|| {block.group}), or informative priors."
     )
     return Finding(text, groups=(block.group,))
 
@@ -168,9 +168,9 @@ def _constant_slopes(block: RandomBlock, extent: Extent) -> list[Finding]:
         varies = extent.high[c] > extent.low[c]
         if varies and _constant_within(block, block.values[:, c], tolerance):
             text = (
-                f"Covariate {coef!r} is constant within every level of {block.group!r}: its random "
-                "slope only makes the variance between levels depend on it. If that is not meant, "
-                "leave the slope out."
+                f"Covariate {coef!r} is constant within every level of {block.group!r}, so "
+                "that its random slope only makes the variance between levels depend on it. If "
+                "this is not intended, leave out the slope."
             )
             out.append(Finding(text))
     return out
@@ -227,14 +227,14 @@ def _said_inside(block: RandomBlock, coefs: str) -> Finding:
     if block.n_levels == 1:
         text = (
             f"Factor {block.group!r} has one level ({block.levels[0]}), and its random {coefs} "
-            "lies inside the fixed effects: its variance is not identified, and only a proper "
-            "prior makes up for it. Leave the term out."
+            "lies in the span of the fixed effects: its variance is not identified, and "
+            "only a proper prior determines it. Leave out the term."
         )
         return Finding(text, LIKELIHOOD, (block.group,))
     text = (
-        f"The random {coefs} by {block.group!r} lies inside the fixed effects: its variance "
-        "is not identified by REML (ML estimates it as zero). Leave it out of one of the "
-        "two parts."
+        f"The random {coefs} by {block.group!r} lies in the span of the fixed effects: its "
+        "variance is not identified by REML, and ML estimates it as zero. Leave it out of the "
+        "fixed or the random part."
     )
     return Finding(text, RESTRICTED, (block.group,))
 
@@ -275,9 +275,9 @@ def _same_partition(design: Design, kin: Mapping[str, Precision]) -> list[Findin
             shared = [c for c in _with_own_variance(a) if c in own]
             if shared and a.n_levels == b.n_levels and _determines(a, b):
                 text = (
-                    f"Factors {a.group!r} and {b.group!r} cut the rows into the same groups: only "
-                    f"the sum of their variances of {', '.join(shared)} is identified. Keep one "
-                    "of them."
+                    f"Factors {a.group!r} and {b.group!r} divide the rows into the same groups: "
+                    f"only the sum of their variances of {', '.join(shared)} is identified. "
+                    "Leave out one of them."
                 )
                 out.append(Finding(text, LIKELIHOOD, (a.group, b.group)))
     return out

@@ -24,7 +24,7 @@ def not_gaussian(model: Model, method: str) -> str | None:
         names = ", ".join(model.dpars)
         instead = _as_residual(model)
         other = "use 'nuts'" if instead is None else f"write residual=\"{instead}\", or use 'nuts'"
-        return f"{method!r} needs one {names} for all rows, not a predictor of it; {other}."
+        return f"{method!r} needs one {names} for all rows, without a predictor; {other}."
     for group, kind in model.random.items():
         if kind != "normal":
             return (

@@ -149,10 +149,10 @@ def say(
     groups = tuple(part.block.group if isinstance(part, Effects) else "Residual" for part in parts)
     if len(names) == 1:
         what = f"The parameters of {names[0]} are not all identified by the data"
-        usual = "Take a structure with fewer parameters."
+        usual = "Use a structure with fewer parameters."
     else:
-        what = f"{', '.join(names[:-1])} and {names[-1]} are not identified apart"
-        usual = "Leave one of them out, or give known_sd."
+        what = f"{', '.join(names[:-1])} and {names[-1]} are not separately identified"
+        usual = "Leave out one of them, or give known_sd=."
     text = (
         f"{what}{where}: different values give the same covariance, so that only proper priors "
         f"determine them. {instead or usual}"

@@ -49,7 +49,7 @@ class Known:
                 more = ", …" if block.n_levels > 3 else ""
                 shown = ", ".join(map(str, block.levels[:3])) + more
                 out.append(
-                    f"The relationship of {block.group!r} has no level labels: its rows are "
+                    f"The relationship matrix of {block.group!r} has no level labels; its rows are "
                     f"matched to the factor's levels in their order ({shown}). To label them, give "
                     "a DataFrame, or bl.relationship(matrix, levels)."
                 )
@@ -73,8 +73,8 @@ class Known:
                 )
             if found.precision.size != groups[group].n_levels:
                 raise DataError(
-                    f"The relationship of {group!r} has {found.precision.size} levels, and the "
-                    f"factor has {groups[group].n_levels}",
+                    f"The relationship matrix of {group!r} has {found.precision.size} levels, and "
+                    f"the factor has {groups[group].n_levels}",
                     hint="Give its levels: bl.relationship(matrix, levels), or a DataFrame",
                 )
         return {group: found.precision for group, found in self.relationships.items()}
@@ -94,7 +94,7 @@ def _in_order(matrix: pd.DataFrame, index: pd.Index[Any]) -> pd.DataFrame:
     same = all(found.is_unique and set(found) == set(index) for found in labels)
     if not (same and index.is_unique):
         raise DataError(
-            "The rows and columns of residual= have other labels than the table's rows",
+            "The labels of the rows and columns of residual= are not those of the table's rows",
             hint="If they correspond by position, give an array: .to_numpy()",
         )
     return matrix.loc[index, index]
@@ -108,9 +108,9 @@ def check_residual(spec: Specification, known: Known) -> None:
     if spec.residual is None and known.residual is None:
         return
     if spec.family != "gaussian":
-        raise ModelError(f"residual= is for Gaussian responses, not for {spec.family}")
+        raise ModelError("residual= needs a Gaussian response", got=spec.family)
     if spec.link not in (None, "identity"):
-        raise ModelError("residual= is for an identity link", got=spec.link)
+        raise ModelError("residual= needs the identity link", got=spec.link)
     if "sigma" in spec.dpar:
         raise ModelError("residual= and a predictor of sigma can't be combined")
 
@@ -134,10 +134,12 @@ def square(value: Any, data: Any = None) -> Floats:
     try:
         matrix = np.asarray(value, dtype=np.float64)
     except (TypeError, ValueError):
-        raise DataError("residual= is a text or a matrix of numbers", got=repr(value)) from None
+        raise DataError(
+            "residual= must be a text or a matrix of numbers", got=repr(value)
+        ) from None
     if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1]:
         raise DataError(
-            "residual= as a matrix has a row and a column for each row of the table",
+            "A matrix residual= must have one row and one column for each row of the table",
             got=f"shape {matrix.shape}",
         )
     return matrix

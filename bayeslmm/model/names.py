@@ -255,12 +255,8 @@ def response_name(model: Model) -> str:
 def renamed(model: Model) -> list[str]:
     """A sentence for each factor whose name had to change."""
     return [
-        f"Factor {g.group!r} is called {g.label!r} in the tree: "
-        + (
-            "files can't hold that name."
-            if "/" in g.group or g.group == "."
-            else "the name is reserved."
-        )
+        f"Factor {g.group!r} is called {g.label!r} in the fit's tree, because the name "
+        + ("can't be stored in files." if "/" in g.group or g.group == "." else "is reserved.")
         for g in group_names(model)
         if g.label != g.group
     ]

@@ -62,17 +62,19 @@ def relationship(
         that are too few, too many, or not distinct.
     """
     if kind not in ("covariance", "precision"):
-        raise ModelError("Unknown kind of matrix", got=kind, allowed="covariance, precision")
+        raise ModelError("Unknown kind=", got=kind, allowed="covariance, precision")
     if isinstance(matrix, pd.DataFrame):
         if levels is None:
             if list(matrix.index) != list(matrix.columns):
-                raise DataError("A relationship's rows and columns have different labels")
+                raise DataError(
+                    "The rows and columns of a relationship matrix have different labels"
+                )
             levels = list(matrix.index)
         matrix = matrix.to_numpy()
     found = matrix.tocoo() if sparse.issparse(matrix) else _dense(matrix)
     size = found.shape[0] if found.ndim == 2 else 0
     if not size or found.shape != (size, size):
-        raise DataError("A relationship is a square matrix", got=f"shape {found.shape}")
+        raise DataError("A relationship matrix must be square", got=f"shape {found.shape}")
     labels = None if levels is None else _labels(levels, size)
     return Relationship(_precision(found, kind), labels)
 
@@ -82,7 +84,7 @@ def _dense(matrix: Any) -> Floats:
         return np.asarray(matrix, dtype=np.float64)
     except (TypeError, ValueError):
         raise DataError(
-            "A relationship is a matrix of numbers", got=type(matrix).__name__
+            "A relationship must be a matrix of numbers", got=type(matrix).__name__
         ) from None
 
 
@@ -92,13 +94,16 @@ def _labels(levels: Sequence[Any], size: int) -> NDArray[Any]:
     except ValueError:  # ragged
         out = np.empty((0, 0))
     if out.ndim != 1:
-        raise DataError("The levels of a relationship are a list", got=repr(levels)[:60])
+        raise DataError("levels= of a relationship must be a list", got=repr(levels)[:60])
     if out.dtype.kind in "US":
         out = out.astype(object)
     if len(out) != size:
-        raise DataError("A relationship has one level a row", got=f"{len(out)} levels, {size} rows")
+        raise DataError(
+            "A relationship matrix needs one level for each row",
+            got=f"{len(out)} levels, {size} rows",
+        )
     if len(set(out.tolist())) < size:
-        raise DataError("A relationship has a level twice")
+        raise DataError("The levels of a relationship matrix must be distinct")
     return out
 
 
@@ -114,12 +119,12 @@ def _precision(matrix: Any, kind: str) -> Precision:
         return precision_of(rows, columns, values, full.shape[0], what)
     if matrix.shape[0] > MOST_DENSE:
         raise DataError(
-            f"A covariance of {matrix.shape[0]} levels would have to be inverted",
+            f"A dense covariance matrix of {matrix.shape[0]} levels is too large to be inverted",
             hint="Give the sparse inverse: bl.relationship(Q, levels, kind='precision')",
         )
     dense = np.asarray(matrix.todense() if sparse.issparse(matrix) else matrix, dtype=np.float64)
     if not np.all(np.isfinite(dense)):
-        raise DataError("A relationship holds numbers that are not finite")
+        raise DataError("A relationship matrix must contain finite numbers only")
     if np.abs(dense - dense.T).max(initial=0.0) > SYMMETRIC * np.abs(dense).max(initial=0.0):
         raise DataError("A relationship is symmetric, and this is not")
     return precision_from_covariance(0.5 * (dense + dense.T), what)
@@ -143,7 +148,9 @@ def read_relationships(given: Mapping[str, Any] | None) -> dict[str, Relationshi
         return {}
     if not isinstance(given, Mapping):
         raise ModelError(
-            "relationship= is a dict from grouping factor to matrix", got=type(given).__name__
+            "relationship= must be a dict from grouping factor to matrix",
+            got=type(given).__name__,
+            hint="Write relationship={'g': matrix}",
         )
     return {
         str(group): value if isinstance(value, Relationship) else relationship(value)

@@ -143,7 +143,7 @@ class Residual:
             raise ModelError(
                 "known_sd and residual= both give standard deviations",
                 got=", ".join(names),
-                hint="A correlation can be added: ar1(time | g), cs(age | g, hom=True)",
+                hint="Add a correlation only: ar1(time | g) or cs(age | g, hom=True)",
             )
 
     def require_inside(self, values: Floats) -> None:
@@ -230,7 +230,7 @@ def resolve_residual(text: str | None, known: Any, design: Design) -> Residual |
         )  # fmt: skip
     twice = [str(t) for i, t in enumerate(terms) if t in terms[:i]]
     if twice:
-        raise ModelError("A residual structure is given twice", got=twice[0])
+        raise ModelError("A residual structure occurs twice", got=twice[0], hint="Leave out one")
     columns = design.columns
     strata = [t for t in terms if t.structure == "diag"]
     pattern = _correlated(correlated[0], columns, design) if correlated else None
@@ -238,9 +238,10 @@ def resolve_residual(text: str | None, known: Any, design: Design) -> Residual |
         strata.append(correlated[0])
     if len(strata) > 1:
         raise ModelError(
-            "Residual standard deviations differ by one set of strata",
+            "Residual standard deviations can differ by one factor only",
             got=" + ".join(map(str, strata)),
-            hint="hom=True gives a correlation one standard deviation; combine two columns to one",
+            hint="Combine two columns into one, or give the correlation one standard deviation by "
+            "hom=True",
         )
     functions = tuple(
         variance_function(t, columns, design) for t in terms if t.structure in VARIANCES
@@ -262,15 +263,16 @@ def _homogeneous(c: Correlated) -> bool:
 def _checked(known: Any) -> Floats:
     matrix = np.asarray(known, dtype=np.float64)
     if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1] or not np.all(np.isfinite(matrix)):
-        raise DataError("residual= is a square matrix of numbers", got=f"shape {matrix.shape}")
+        raise DataError("residual= must be a square matrix of numbers", got=f"shape {matrix.shape}")
     if not np.allclose(matrix, matrix.T, atol=1e-10 * np.abs(matrix).max()):
-        raise DataError("The residuals' covariance is not symmetric")
+        raise DataError("The residual covariance matrix must be symmetric")
     try:
         np.linalg.cholesky(matrix)
     except np.linalg.LinAlgError:
         least = float(np.linalg.eigvalsh(matrix)[0])
         raise DataError(
-            "The residuals' covariance is not positive definite", got=f"eigenvalue {least:g}"
+            "The residual covariance matrix must be positive definite",
+            got=f"smallest eigenvalue {least:g}",
         ) from None
     return matrix
 
@@ -287,7 +289,9 @@ def _correlated(term: ResidualTerm, columns: Columns, design: Design) -> Correla
         learnt = _places(term, columns)
         place, places = learnt.codes(columns), Places(learnt.labels, learnt.at)
     elif term.structure in POINTS:
-        raise ModelError(f"{term.structure}() takes columns that say when or where", got=str(term))
+        raise ModelError(
+            f"{term.structure}() needs columns with the times or coordinates", got=str(term)
+        )
     else:
         place = _ranks(group)
         count = int(place.max(initial=0)) + 1
@@ -326,7 +330,7 @@ def _ranks(group: Ints) -> Ints:
 def _require_once(
     term: ResidualTerm, place: Ints, group: Ints, places: Places, design: Design
 ) -> None:
-    """Refuse two rows of one group at one place: nothing tells their residuals apart."""
+    """Raise DataError for two rows of one group at one occasion, whose residuals would be equal."""
     keys = group * max(len(places), 1) + place
     first, count = np.unique(keys, return_counts=True)
     if np.all(count == 1):
@@ -334,10 +338,10 @@ def _require_once(
     rows = np.flatnonzero(keys == first[int(np.argmax(count > 1))])[:2]
     shown = ", ".join(str(design.index[r]) for r in rows)
     raise DataError(
-        f"{term}: rows {shown} are of one group and one place ({places.labels[place[rows[0]]]}), "
-        "so that their residuals would be the same",
-        hint="nugget=True leaves each row a part of its own"
+        f"{term}: rows {shown} have the same group and occasion ({places.labels[place[rows[0]]]}), "
+        "so that their residuals would be equal",
+        hint="Add nugget=True, which gives each row an independent part"
         if term.structure in ("exp", "gau", "matern")
-        else f"Write {term.structure}({' + '.join(term.columns)} | g), g the column of the groups, "
-        "or a:b where only a combination is one",
+        else f"Write {term.structure}({' + '.join(term.columns)} | g), where g is the column of "
+        "the groups, or a:b if the groups are combinations of two columns",
     )

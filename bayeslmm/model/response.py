@@ -70,19 +70,19 @@ def check_inputs(family: Family, link: Link, given: Mapping[str, Any], dpar: obj
     if "weights" in given and "known_sd" in given:
         raise ModelError(
             "weights and known_sd can't be combined",
-            hint="Put the weights into the known standard deviations: sd / sqrt(weight)",
+            hint="Divide the known standard deviations by sqrt(weight) and leave out weights=",
         )
     if "known_sd" in given and family.name != "gaussian":
-        raise ModelError(f"known_sd= is for Gaussian responses, not for {family.name}")
+        raise ModelError("known_sd= needs a Gaussian response", got=family.name)
     if "known_sd" in given and dpar:
-        raise ModelError("With known_sd there is no sigma to model: leave dpar= out")
+        raise ModelError("known_sd= and a predictor of sigma can't be combined: leave out dpar=")
     if "trials" in given and not family.takes_trials:
         takers = ", ".join(f.name for f in FAMILIES.values() if f.takes_trials)
         raise ModelError(f"Family {family.name!r} takes no trials", allowed=takers)
     if family.takes_trials and "trials" not in given:
         raise ModelError(
             f"Family {family.name!r} needs the number of trials of each row",
-            hint="Give trials=, a column's name or an array; for single trials use 'bernoulli'",
+            hint="Give trials= as a column's name or an array; for single trials use 'bernoulli'",
         )
 
 
@@ -94,7 +94,9 @@ def check_rows(design: Design, family: Family) -> None:
         if np.any(weights < 0):
             raise DataError("Weights can't be negative", got=_where(design, weights < 0, weights))
         if not np.any(weights > 0):
-            raise DataError("All weights are zero", hint="Zero leaves a row out of the likelihood")
+            raise DataError(
+                "All weights are zero", hint="A weight of zero leaves a row out of the likelihood"
+            )
     if known is not None and np.any(known <= 0):
         raise DataError(
             "Known standard deviations must be positive", got=_where(design, known <= 0, known)
@@ -121,14 +123,14 @@ def _check_categories(design: Design, family: Family) -> None:
         return
     if family.categorical and len(found) < 2:
         raise DataError(
-            f"The response {design.formula.response!r} has one category only", got=str(found[0])
+            f"The response {design.formula.response!r} has only one category", got=str(found[0])
         )
     if not family.categorical and len(found) != 2:
         raise DataError(
-            f"The response {design.formula.response!r} has {len(found)} categories, and "
-            f"{family.name} takes two",
+            f"The response {design.formula.response!r} has {len(found)} categories, and family "
+            f"{family.name!r} takes two",
             got=", ".join(map(str, found[:5])),
-            hint="Families 'categorical' and 'ordinal' take more",
+            hint="Use family='categorical' or family='ordinal' for more",
         )
 
 

@@ -37,7 +37,7 @@ def require_size(sizes: NDArray[np.float64], names: Sequence[str], what: str) ->
     unit = 10.0 ** np.floor(np.log10(sizes[first]))
     raise DataError(
         f"{what} {shorter(names[first], 80)!r} has values up to {sizes[first]:g}, whose squares "
-        "floating-point numbers don't hold",
+        "are beyond the range of floating-point numbers",
         allowed=f"0, or {1 / LARGEST:g} to {LARGEST:g}",
         hint=f"Change the unit: divide by {unit:g}",
     )

@@ -77,7 +77,7 @@ def strata_of(term: ResidualTerm, columns: Columns) -> Strata:
     """
     if len(term.columns) != 1:
         raise ModelError(
-            "A standard deviation for each level is written diag(Sex)", got=str(term),
+            "diag() takes one column, as in diag(Sex)", got=str(term),
             hint="Combine several columns to one in the table first",
         )  # fmt: skip
     levels, codes = columns[term.columns[0]].coded
@@ -85,9 +85,9 @@ def strata_of(term: ResidualTerm, columns: Columns) -> Strata:
         raise DataError(
             f"{term.columns[0]!r} has {len(levels)} levels for {len(codes)} rows: one "
             "standard deviation per level is not identified",
-            hint="varpower(x) and varexp(x) take a covariate"
+            hint="For a covariate use varpower(x) or varexp(x)"
             if term.structure == "diag"
-            else "car1, exp, gau and matern take continuous times and places",
+            else "For continuous times or coordinates use car1, exp, gau or matern",
         )
     return Strata(term.columns[0], tuple(map(label, levels.tolist())), levels, codes)
 
@@ -118,14 +118,14 @@ def variance_function(term: ResidualTerm, columns: Columns, design: Design) -> V
     name = term.columns[0]
     column = columns[name]
     if column.labels is not None:
-        raise DataError(f"{term.structure}() takes numbers, and {name!r} holds text")
+        raise DataError(f"{term.structure}() takes numbers, and column {name!r} contains text")
     values = column.floats
     if term.structure == "varexp":
         return VarianceFunction(term.structure, name, values)
     if np.any(values == 0):
         row = design.index[int(np.argmax(values == 0))]
         raise DataError(
-            f"varpower({name}) is a power of a number that is zero in row {row}",
-            hint="varexp takes any numbers",
+            f"varpower({name}) needs nonzero values, and {name!r} is zero in row {row}",
+            hint=f"Use varexp({name}), which takes any numbers",
         )
     return VarianceFunction(term.structure, name, np.log(np.abs(values)))

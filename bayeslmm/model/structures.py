@@ -71,7 +71,7 @@ def pattern_of(name: str, options: Mapping[str, Any]) -> Correlation:
     if "k" in own:
         if own["k"] < 1:
             raise ModelError(
-                "fa(k=) is a number of factors", got=f"{own['k']:g}", allowed="1, 2, …"
+                "k of fa() must be a number of factors", got=f"{own['k']:g}", allowed="1, 2, …"
             )
         own["k"] = int(own["k"])
     return PATTERNS[name](**own)

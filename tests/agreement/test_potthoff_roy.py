@@ -94,7 +94,7 @@ def test_free_lines_are_not_identified_under_reml(variant: str, words: str) -> N
 
 
 def test_random_lines_about_free_ones_have_no_variance() -> None:
-    with pytest.warns(IdentifiabilityWarning, match="inside the fixed effects"):
+    with pytest.warns(IdentifiabilityWarning, match="in the span of the fixed effects"):
         model = bl.load_model("potthoff_roy", "random_free")
     with pytest.warns(SingularWarning):
         fit = model.fit("ml")

@@ -45,7 +45,7 @@ CASES = [
     bad("known_sd of the wrong length", DataError, "known_sd has 2 values")(
         lambda _: model(known_sd=[1.0, 2.0])
     ),
-    bad("weights with known_sd", ModelError, "weights and known_sd", "sd / sqrt(weight)")(
+    bad("weights with known_sd", ModelError, "weights and known_sd", "sqrt(weight)")(
         lambda _: model(weights="w", known_sd="s")
     ),
     bad("offset of the wrong length", DataError, "offset has 1 values")(

@@ -58,7 +58,7 @@ CASES = [
     bad("two factors that are one", IdentifiabilityError, "'g'", "'copy'", "same groups")(
         lambda _: model("y ~ x + (1 | g) + (1 | copy)").fit("reml")
     ),
-    bad("factor both fixed and random", IdentifiabilityError, "'g'", "inside the fixed")(
+    bad("factor both fixed and random", IdentifiabilityError, "'g'", "in the span of the fixed")(
         lambda _: model("y ~ g + (1 | g)").fit("reml")
     ),
     bad("more coefficients than rows", MethodError, "3 rows and 3 fixed")(

@@ -232,7 +232,7 @@ def test_refusals() -> None:
     model = bl.Model("y ~ x", data)
     with pytest.raises(MethodError, match="Gaussian response"):
         bl.design_criteria(bl.Model("t ~ x", data, family="poisson"))
-    with pytest.raises(PriorError, match="normal and flat"):
+    with pytest.raises(PriorError, match="normal or flat"):
         heavy = bl.Model("y ~ x", data, priors={"beta": "student_t(3, 0, 1)"})
         bl.design_criteria(heavy, prior=True)
     with pytest.raises(MethodError, match="variances lacks"):

@@ -102,9 +102,9 @@ def test_the_sums_of_squares_of_a_model_are_its_rows():
 @pytest.mark.parametrize(
     ("formula", "extra", "words"),
     [
-        ("y ~ x + (1 | g)", {}, "intercept alone"),
-        ("y ~ 1 + (1 | g) + (1 | h)", {}, "one intercept by one factor"),
-        ("y ~ 1 + (x | g)", {}, "one intercept by one factor"),
+        ("y ~ x + (1 | g)", {}, "only fixed coefficient"),
+        ("y ~ 1 + (1 | g) + (1 | h)", {}, "an intercept by one factor"),
+        ("y ~ 1 + (x | g)", {}, "an intercept by one factor"),
         ("y ~ 1 + (1 | g)", {"weights": "w"}, "without weights"),
         ("y ~ 1 + (1 | h)", {}, "not balanced"),
         ("k ~ 1 + (1 | g)", {"family": "poisson"}, "Gaussian"),

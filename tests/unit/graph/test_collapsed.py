@@ -172,7 +172,7 @@ def test_second_derivatives_are_refused_not_wrong():
     ("roots", "sigma", "words"),
     [
         ({}, 1.0, "none of"),
-        ({"g": np.eye(1), "hh": np.eye(1)}, 1.0, "There is no factor 'hh'"),
+        ({"g": np.eye(1), "hh": np.eye(1)}, 1.0, "Unknown factor 'hh'"),
         ({"g": np.eye(1)}, None, "sigma is needed"),
         ({"g": np.eye(2)}, 1.0, "one root"),
     ],

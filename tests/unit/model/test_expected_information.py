@@ -89,7 +89,9 @@ def test_one_variance_over_ten_columns(method: str) -> None:
     assert fit.loglik == pytest.approx(value, abs=1e-7)
     np.testing.assert_allclose(fit.varcorr()["estimate"].iloc[[0, -1]], sds, rtol=1e-5)
     inside = "y ~ z1 + z2 + id(0 + z1 + z2 | one)"
-    with pytest.warns(IdentifiabilityWarning, match="'z1', 'z2' lies inside the fixed effects"):
+    with pytest.warns(
+        IdentifiabilityWarning, match="'z1', 'z2' lies in the span of the fixed effects"
+    ):
         bl.Model(inside, data)
     assert bl.Model("y ~ z1 + z2 + id(0 + z1 + z2 + z3 | one)", data).resolved.findings == ()
 
@@ -118,13 +120,13 @@ def test_relationships_as_given_matrices(method: str) -> None:
     assert fit.loglik == pytest.approx(value, abs=1e-6)
     np.testing.assert_allclose(fit.varcorr()["estimate"], sds, rtol=1e-3, atol=1e-3)
     twice = {**kin, "home": 2.0 * kin["animal"]}
-    with pytest.warns(IdentifiabilityWarning, match="not identified apart"):
+    with pytest.warns(IdentifiabilityWarning, match="not separately identified"):
         bl.Model(formula, data, relationship=twice)
 
 
 def test_fewer_levels_than_correlated_effects_are_singular() -> None:
     data = table(5)
-    with pytest.warns(IdentifiabilityWarning, match="singular with fewer levels than effects"):
+    with pytest.warns(IdentifiabilityWarning, match="with fewer levels than effects"):
         model = bl.Model("y ~ x + (0 + z1 + z2 | one)", data)
     with pytest.warns(SingularWarning, match="covariance is singular"):
         fit = model.fit("reml")

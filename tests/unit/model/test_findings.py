@@ -50,8 +50,8 @@ CASES = [
     ("y ~ x + (1 | one)", ["has one level (only)"], [BOTH]),
     ("y ~ x + (1 | row)", ["one row per level"], [BOTH]),
     ("y ~ x + (1 | g:h)", ["one row per level"], [BOTH]),
-    ("y ~ x + (1 | g) + (1 | same)", ["'g' and 'same' cut the rows"], [BOTH]),
-    ("y ~ C(g) + (1 | g)", ["lies inside the fixed effects"], [{"reml", "anova"}]),
+    ("y ~ x + (1 | g) + (1 | same)", ["'g' and 'same' divide the rows"], [BOTH]),
+    ("y ~ C(g) + (1 | g)", ["lies in the span of the fixed effects"], [{"reml", "anova"}]),
     ("y ~ area + (area | g)", ["constant within every level"], [set()]),
     ("y ~ x + twice + (1 | g)", ["'twice' is aliased: it equals"], [set()]),
 ]
@@ -103,10 +103,10 @@ LONG = [
     ("y ~ x + (x | last)", []),
     ("y ~ area + (area | g)", ["'area' is constant within every level"]),
     ("y ~ nearly + (nearly | g)", []),
-    ("y ~ C(h) + (1 | h)", ["'Intercept' by 'h' lies inside the fixed effects"]),
+    ("y ~ C(h) + (1 | h)", ["'Intercept' by 'h' lies in the span of the fixed effects"]),
     # nearly all of lump's squares are in one row, and inside with it
     ("y ~ C(h) + lump + (lump | h)", ["'Intercept' by 'h' lies", "'lump' by 'h' lies inside"]),
-    ("y ~ x + (1 | g) + (1 | same)", ["'g' and 'same' cut the rows"]),
+    ("y ~ x + (1 | g) + (1 | same)", ["'g' and 'same' divide the rows"]),
     ("y ~ x + (1 | g) + (1 | mixed)", []),
 ]
 

@@ -35,10 +35,10 @@ NOT_TOLD = {
     "as many effects as rows": ("y ~ x + (0 + C(t) | g)", None, BOTH, "56 effects for 56 rows"),
     "the same twice, cs": (
         "y ~ x + (1 | g)", "cs(t | g, hom=True)", BOTH,
-        "(Intercept | g) and the residuals (cs(t | g, hom=True)) are not identified apart",
+        "(Intercept | g) and the residuals (cs(t | g, hom=True)) are not separately identified",
     ),
-    "intercepts beside us": ("y ~ x + (1 | g)", "us(t | g)", BOTH, "not identified apart"),
-    "lines beside us": ("y ~ x + (t | g)", "us(t | g)", BOTH, "not identified apart"),
+    "intercepts beside us": ("y ~ x + (1 | g)", "us(t | g)", BOTH, "not separately identified"),
+    "lines beside us": ("y ~ x + (t | g)", "us(t | g)", BOTH, "not separately identified"),
     "a pattern and sigma": (
         "y ~ x + exp(0 + t | g, nugget=True)", None, BOTH, "residual variance are not identified"
     ),
@@ -46,10 +46,10 @@ NOT_TOLD = {
         "y ~ x", "diag(t) + varexp(t)", BOTH, "(diag(t) + varexp(t)) are not all identified"
     ),
     "a slope of nothing": ("y ~ x + (0 + zero | g)", None, BOTH, "not all identified"),
-    "diagonal and free": ("y ~ 0 + g + g:t", "diag(t)", REML, "once the fixed effects"),
-    "us and free": ("y ~ 0 + g + g:t", "us(t | g)", REML, "once the fixed effects"),
-    "cs and free levels": ("y ~ 0 + g", "cs(t | g, hom=True)", REML, "once the fixed effects"),
-    "random and free": ("y ~ 0 + g + g:t + (t | g)", None, REML, "lies inside the fixed"),
+    "diagonal and free": ("y ~ 0 + g + g:t", "diag(t)", REML, "after removal of the fixed"),
+    "us and free": ("y ~ 0 + g + g:t", "us(t | g)", REML, "after removal of the fixed"),
+    "cs and free levels": ("y ~ 0 + g", "cs(t | g, hom=True)", REML, "after removal of the fixed"),
+    "random and free": ("y ~ 0 + g + g:t + (t | g)", None, REML, "lies in the span of the fixed"),
     "fewer levels than effects": (
         "y ~ x + (x + d + t | two)", None, set(), "fewer levels than effects"
     ),

@@ -186,7 +186,7 @@ def test_random_lines_beside_lines_of_each_group_are_bounded() -> None:
     with pytest.warns(bl.errors.SingularWarning):
         fit = model.fit("ml")
     assert fit.loglik == pytest.approx(bl.Model(FREE, data).fit("ml").loglik, abs=1e-8)
-    with pytest.raises(IdentifiabilityError, match="lies inside the fixed effects"):
+    with pytest.raises(IdentifiabilityError, match="lies in the span of the fixed effects"):
         model.fit("reml")
 
 
