@@ -36,7 +36,7 @@ class FactorAnalytic(Correlation):
         if self.k >= n or n * self.k - self.k * (self.k - 1) // 2 > n * (n - 1) // 2:
             raise ModelError(
                 f"fa(k={self.k}) has more loadings than {n} coefficients have correlations",
-                hint="Take fewer factors, or us",
+                hint="Use fewer factors, or us()",
             )
         out = []
         for i, f in self._free(n):

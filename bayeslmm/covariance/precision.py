@@ -60,7 +60,7 @@ def precision_of(rows: Ints, columns: Ints, values: Floats, size: int, what: str
         A matrix that is not positive definite.
     """
     if len(np.unique(rows[rows == columns])) < size or not np.all(np.isfinite(values)):
-        raise DataError(f"{what} has no number on its diagonal for some level")
+        raise DataError(f"{what} has an empty diagonal entry for at least one level")
     root = precision_root(rows, columns, values, size)
     if root is None:
         raise DataError(

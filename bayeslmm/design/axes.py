@@ -136,7 +136,7 @@ def _empty(column: Normal) -> tuple[str, ...]:
         return ()
     shown = ", ".join(column.unused[:5]) + (", …" if len(column.unused) > 5 else "")
     return (
-        f"{len(column.unused)} level(s) of {column.name!r} that no row has count as steps between "
+        f"{len(column.unused)} level(s) of {column.name!r} without rows count as steps between "
         f"occasions ({shown}).",
     )
 

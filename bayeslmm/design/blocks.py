@@ -103,12 +103,12 @@ def _require_distinct(terms: Sequence[RandomTerm], learnt: Sequence[Learnt]) -> 
     twice = [name for name, count in counts.items() if count > 1]
     if twice:
         group = terms[0].group
-        hint = "Each coefficient varies in one term: leave it out of the others, with 0 +"
+        hint = "Keep the coefficient in one term and leave it out of the others by 0 +"
         if twice == ["Intercept"]:
-            hint = f"Write (1 | {group}) + (0 + x | {group}); (x | {group}) holds the intercept"
+            hint = f"Write (1 | {group}) + (0 + x | {group}); (x | {group}) contains the intercept"
         raise FormulaError(
-            f"Several random terms on {group!r} hold {', '.join(twice)}; only their sum could be "
-            "told from the data",
+            f"Several random terms on {group!r} contain {', '.join(twice)}; only the sum of "
+            "their effects is identified",
             got=" + ".join(map(str, terms)),
             hint=hint,
         )

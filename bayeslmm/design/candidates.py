@@ -60,7 +60,7 @@ def read_candidates(text: str, data: Any) -> Candidates:
     formula = parse(text, one_sided=isinstance(text, str) and text.lstrip().startswith("~"))
     if formula.random:
         raise FormulaError(
-            "Rows are exchanged one by one, and random terms make them depend on each other",
+            "Optimal designs exchange single rows and need a formula without random terms",
             got=str(formula.random[0]),
             hint="Compare whole designs by compare_designs, or give the group as a fixed effect",
         )

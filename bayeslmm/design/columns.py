@@ -24,8 +24,8 @@ from bayeslmm.design.types import Floats
 from bayeslmm.errors import DataError, listed, shorter
 
 _UNWRITABLE = re.compile("[\x00\ud800-\udfff]")  # NUL, and halves of surrogate pairs
-_TIMES = "Turn it into a number first, such as days since a start"
-_TIME_GROUPS = "As a grouping factor it has to be text: data[{0!r}] = data[{0!r}].astype(str)"
+_TIMES = "Convert it to a number first, such as days since a start"
+_TIME_GROUPS = "For a grouping factor convert it to text: data[{0!r}] = data[{0!r}].astype(str)"
 NO_ORIGINS: Mapping[str, Origin | None] = {}
 
 
@@ -79,7 +79,7 @@ def _normal(
     if group or not _holds_times(column):
         if learnt is not None:
             raise DataError(
-                f"The column {name!r} holds no times",
+                f"The column {name!r} contains no times",
                 got=str(column.dtype),
                 allowed=f"{learnt.kind}, as in the model's data",
                 hint=f"Convert it: data[{name!r}] = {learnt.converter}(data[{name!r}])",
@@ -165,7 +165,7 @@ def numbers(column: Normal, what: str, name: str) -> Floats:
     """
     if column.labels is not None and not column.is_truth:
         raise DataError(
-            f"{what} has to be a number",
+            f"{what} must be numeric",
             got="text or a categorical, with levels " + listed(column.labels, 60),
             hint=_as_numbers(column.labels, name),
         )
@@ -280,7 +280,7 @@ def _floats(values: Sequence[Any], name: str) -> list[float]:
         return [float(value) for value in values]
     except OverflowError:
         raise DataError(
-            f"The column {name!r} holds numbers beyond the range of floats",
+            f"The column {name!r} contains numbers beyond the range of floats",
             hint="Divide them by a power of ten first",
         ) from None
 

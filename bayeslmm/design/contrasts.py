@@ -63,9 +63,9 @@ def contrasts(levels: NDArray[Any], contrast: Contrast, column: str) -> Coding:
     """
     if len(levels) < 2:
         raise DataError(
-            f"The column {column!r} has one level only, {shorter(label(levels[0]), 80)!r}: its "
-            "effect is not identified beside the intercept",
-            hint="Leave it out",
+            f"The column {column!r} has one level only, {shorter(label(levels[0]), 80)!r}, and its "
+            "effect can't be distinguished from the intercept",
+            hint="Leave it out of the formula",
         )
     options = {option.name: option.value for option in contrast.options}
     known = [level.item() if isinstance(level, np.generic) else level for level in levels]

@@ -215,7 +215,7 @@ class Design:
             For missing or infinite values, and columns of another type than before.
         """
         if new_levels not in ("error", "code"):
-            raise DataError("new_levels can't be read", got=new_levels, allowed="error, code")
+            raise DataError("Unknown new_levels=", got=new_levels, allowed="error, code")
         learnt = self._chosen(groups)
         given = self._extras_of(data, extras)
         names = self._columns_for(learnt)
@@ -266,7 +266,7 @@ class Design:
         known = {str(level): float(code) for code, level in enumerate(self.categories)}
         new = [level for level in np.asarray(levels).tolist() if str(level) not in known]
         if new:
-            raise DataError(f"{new[0]!r} is no category of {names[0]!r}", allowed=list(known))
+            raise DataError(f"{new[0]!r} is not a category of {names[0]!r}", allowed=list(known))
         return np.array([known[str(level)] for level in np.asarray(levels).tolist()])[codes]
 
     def further(self, data: object, names: Collection[str], grouping: Collection[str]) -> Columns:
@@ -288,7 +288,7 @@ class Design:
         wanted = known if groups is None else groups
         for name in wanted:
             if name not in known:
-                raise DataError(f"There is no grouping factor {name!r}", hint=nearest(name, known))
+                raise DataError(f"Unknown grouping factor {name!r}", hint=nearest(name, known))
         return tuple(block for name, block in known.items() if name in wanted)
 
     def _columns_for(self, learnt: tuple[LearntBlock, ...]) -> list[str]:
@@ -310,12 +310,12 @@ class Design:
         column = self.schema.sources.get("offset")
         if column is not None:
             raise ColumnError(
-                f"There is no column {column!r} in the new rows, and it is the model's offset",
+                f"The new rows have no column {column!r}, which is the model's offset",
                 hint="Add it, or give extras={'offset': ...}",
             )
         warn(
-            "The model's offset was an array, and the new rows give none: it is taken as zero. "
-            "Give it as extras={'offset': ...}.",
+            "The model's offset was an array, and the new rows have no offset: zero is used. "
+            "To give one, write extras={'offset': ...}.",
             DataWarning,
         )
 

@@ -45,7 +45,7 @@ def _read(key: str, value: str | ArrayLike, table: Taken) -> pd.Series[Any]:
     column = value if isinstance(value, pd.Series | pd.Index) else pd.Series(_array(key, value))
     if len(column) != len(table):
         raise DataError(
-            f"{key} has {len(column)} values, and the table has {len(table)} rows", allowed=_ALLOWED
+            f"{key} has {len(column)} values for {len(table)} rows of the table", allowed=_ALLOWED
         )
     if table.labelled and isinstance(value, pd.Series):
         column = matched(value, table.index, key, "the table")

@@ -55,7 +55,7 @@ class LearntGroup:
             codes_of(columns[name], known)
             for name, known in zip(self.factors, self.of_factor, strict=True)
         ]
-        hint = "predict() takes new_levels='draw' or 'zero' for levels it has not seen"
+        hint = "For levels that are not in the data, use predict(..., new_levels='draw') or 'zero'"
         if new_levels == "error":
             for name, codes, known in zip(self.factors, single, self.of_factor, strict=True):
                 if (codes < 0).any():
@@ -111,8 +111,8 @@ def learn_group(factors: Sequence[str], columns: Columns) -> tuple[LearntGroup, 
         tables.append(table)
     if len(set(levels.tolist())) < len(levels):
         raise DataError(
-            f"Two combinations of {':'.join(factors)!r} would have one label",
-            hint="Rename levels that hold a colon",
+            f"Two combinations of {':'.join(factors)!r} would have the same label",
+            hint="Rename levels that contain a colon",
         )
     of_factor = tuple(known for known, _ in coded)
     return LearntGroup(tuple(factors), of_factor, tuple(tables), levels), total
@@ -131,10 +131,12 @@ def group_of_levels(
         A row of another level.
     """
     if len(factors) > 1:
-        raise DataError(f"A relationship is of one column, not of {':'.join(factors)!r}")
+        raise DataError(
+            f"A relationship matrix needs a factor of one column, not {':'.join(factors)!r}"
+        )
     codes = codes_of(columns[factors[0]], levels)
     if (codes < 0).any():
-        hint = "The relationship has to have every level that a row has"
+        hint = "Add the missing levels to the relationship matrix"
         raise unseen(factors[0], columns[factors[0]], codes, hint, levels)
     return LearntGroup(tuple(factors), (levels,), (), levels), codes
 

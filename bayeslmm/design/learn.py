@@ -99,7 +99,7 @@ def learn(
     """
     if missing not in ("drop", "error"):
         raise ModelError(
-            "missing= is the treatment of rows with missing values",
+            "Unknown missing=, the treatment of rows with missing values",
             got=repr(missing),
             allowed="drop, error",
         )
@@ -190,7 +190,7 @@ def _response(
         numbers(columns[name], f"The response {name!r}", name)
     values = evaluate(node, columns, {})
     if values.ndim != 1:
-        raise DataError(f"The response {show(node)} makes several columns")
+        raise DataError(f"The response {show(node)} has several columns", allowed="one column")
     return values, ()
 
 
@@ -212,10 +212,12 @@ def _incomplete_rows(
     counts = ", ".join(f"{name}: {mask.sum()}" for name, mask in gone.items())
     text = f"{any_gone.sum()} of {len(raw)} rows have missing values ({counts})"
     if any_gone.all():
-        raise DataError(f"No row is complete; {text}")
+        raise DataError(f"No row is complete: {text}")
     if how == "error":
         first = first_row(raw.index, any_gone)
-        raise DataError(f"{text}, the first is row {first}", hint="missing='drop' leaves them out")
+        raise DataError(
+            f"{text}, the first is row {first}", hint="Leave them out by missing='drop'"
+        )
     return any_gone, [f"{text} and were dropped."]
 
 
@@ -251,7 +253,7 @@ def _unused(columns: Columns, placed: set[str]) -> list[str]:
         unused = column.unused
         if unused and name not in placed:
             shown = ", ".join(unused[:5]) + (", …" if len(unused) > 5 else "")
-            notes.append(f"{name}: {len(unused)} level(s) that no row has were dropped ({shown}).")
+            notes.append(f"{name}: {len(unused)} level(s) without rows were dropped ({shown}).")
     return notes
 
 

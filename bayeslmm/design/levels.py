@@ -67,7 +67,7 @@ def unseen(
     mismatch = ""
     if _of_two_kinds([_plain(value)], levels.tolist()):
         here, there = ("text", "numbers") if isinstance(value, str) else ("a number", "text")
-        mismatch = f"; it is {here}, and the learnt levels are {there}"
+        mismatch = f"; it is {here}, and the model's levels are {there}"
     return LevelError(
         f"The level {label(value)!r} of {name!r}{more}, in row {row}, "
         f"was not in the data that the model was fitted to{mismatch}",

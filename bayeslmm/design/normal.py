@@ -82,9 +82,9 @@ class Normal:
         """Its levels, shape (J,), or its numbers in order; and the level of each row, (n,)."""
         if self.merged:
             raise DataError(
-                f"The column {self.name!r} holds numbers beyond 64 bits, whose levels are not "
+                f"The column {self.name!r} contains integers beyond 64 bits, whose levels are not "
                 "distinct as floats",
-                hint=f"Make them text: data[{self.name!r}] = data[{self.name!r}].astype(str)",
+                hint=f"Convert them to text: data[{self.name!r}] = data[{self.name!r}].astype(str)",
             )
         if self.labels is not None:
             return (np.array(self.labels) if self.labels else np.empty(0)), self.values

@@ -116,7 +116,7 @@ class LearntPlaces:
             raise DataError(
                 f"{value} of {self.axes[0].name!r} is between two steps",
                 allowed=f"whole steps from {self.labels[0]}, each {self.step}",
-                hint="car1 and exp take any times",
+                hint="For any times use car1 or exp",
             )
         return codes, np.rint(steps)
 
@@ -180,7 +180,7 @@ def learn_places(names: Sequence[str], columns: Columns, *, kind: Kind) -> Learn
     if kind == "order" and len(names) > 1:
         raise DataError(
             "ar1, arma, toep and ante take one ordered column", got=", ".join(names),
-            hint="Points in space have exp, gau or matern",
+            hint="For coordinates in space use exp, gau or matern",
         )  # fmt: skip
     axes = tuple(learn_axis(columns[name], kind) for name in names)
     rows = np.column_stack([axis.numbers(columns[axis.name]) for axis in axes])
@@ -209,7 +209,7 @@ def placed_columns(term: RandomTerm) -> tuple[str, ...]:
         what = "x + y" if term.structure in ("exp", "gau", "matern") else "time"
         bar = f" | {term.group}" if term.factors else ""
         raise FormulaError(
-            f"{term.structure}() takes columns that say when or where, and no intercept",
+            f"{term.structure}() needs columns with the times or coordinates, and no intercept",
             got=str(term),
             hint=f"Write {term.structure}(0 + {what}{bar})",
         )
@@ -231,7 +231,7 @@ def _unit(numbers: Floats, name: str) -> float:
     if unit is None or (numbers[-1] - numbers[0]) / unit > MOST_STEPS:
         raise DataError(
             f"The numbers of {name!r} have no common spacing",
-            hint="car1 takes continuous time; ar1(1 | g) counts the rows of a group",
+            hint="For continuous times use car1; for the order of rows in a group use ar1(1 | g)",
         )
     return unit
 

@@ -56,7 +56,7 @@ def take(data: object, names: Sequence[str]) -> Taken:
     else:
         taken = _from_other(data, names)
     if len(taken) == 0:
-        raise DataError("The table has no rows")
+        raise DataError("The table has no rows", allowed="at least one row")
     return taken
 
 
@@ -160,7 +160,7 @@ def _one_column(name: str, values: object) -> pd.Series[Any]:
     if isinstance(values, pd.Series | pd.Index | pd.api.extensions.ExtensionArray):
         return pd.Series(values)
     if isinstance(values, str | bytes) or not isinstance(values, Iterable):
-        raise DataError(f"The column {name!r} isn't a sequence", got=type(values).__name__)
+        raise DataError(f"The column {name!r} is not a sequence", got=type(values).__name__)
     if dependencies.is_polars_series(values) or dependencies.is_pyarrow_chunked_array(values):
         return _series(nw.from_native(values, series_only=True))
     array = values if isinstance(values, np.ndarray) else list(values)
@@ -172,7 +172,7 @@ def _one_column(name: str, values: object) -> pd.Series[Any]:
         raise DataError(
             f"The column {name!r} has text that can't be written to a file",
             got=ascii(error.object[error.start : error.end]),
-            hint="Replace lone surrogates: they are halves of characters",
+            hint="Replace lone surrogates, which are halves of characters",
         ) from None
 
 
@@ -188,7 +188,7 @@ def _from_other(data: object, names: Sequence[str]) -> Taken:
         if hasattr(data, "collect"):
             hint = "Collect the lazy table first: data.collect()"
         raise DataError(
-            "The data aren't a table", got=type(data).__name__, allowed=_TABLES, hint=hint
+            "The data are not a table", got=type(data).__name__, allowed=_TABLES, hint=hint
         ) from None
     _places(list(table.columns), names)
     index = pd.RangeIndex(len(table))

@@ -24,7 +24,7 @@ PER_DAY = {"s": 86_400, "ms": 86_400_000, "us": 86_400_000_000, "ns": DAY}  # pa
 _DATES = ("datetime", "datetime64", "date")
 _DURATIONS = ("timedelta", "timedelta64")
 OBJECTS = (*_DATES, *_DURATIONS, "period", "time")  # kinds that pandas infers of objects
-_MAKE = "Turn it into a number first, such as hours since midnight"
+_MAKE = "Convert it to a number first, such as hours since midnight"
 
 
 @dataclass(frozen=True, slots=True)

@@ -91,7 +91,7 @@ def evaluate(node: Node, columns: Columns, states: States) -> Floats:
     bad = ~np.isfinite(values if values.ndim == 1 else values.sum(axis=1))
     if bad.any():
         raise DataError(
-            f"{shorter(show(node), 100)} isn't finite in {bad.sum()} of {len(bad)} rows, "
+            f"{shorter(show(node), 100)} is not finite in {bad.sum()} of {len(bad)} rows, "
             f"the first is row {first_row(columns.index, bad)}",
             hint=_why_not_finite(node),
         )
@@ -134,7 +134,7 @@ def _transform(call: Call, columns: Columns, states: States) -> Floats:
         raise
     except (ValueError, np.linalg.LinAlgError) as error:
         raise FormulaError(
-            f"{shorter(key, 100)} can't be made from these data", got=str(error)
+            f"{shorter(key, 100)} can't be computed from these data", got=str(error)
         ) from error
     if learning:
         states[key] = state
@@ -196,7 +196,7 @@ def _within(
 def _check_spline(function: str, x: Floats, options: Mapping[str, Any]) -> None:
     if not options.get("degree", 3) <= _DEGREE:
         raise DataError(
-            f"degree of {function}() is too large",
+            f"The degree of {function}() is too large",
             got=f"{options['degree']:g}",
             allowed=f"0 to {_DEGREE}",
         )
@@ -233,8 +233,8 @@ def _bs(x: Floats, options: dict[str, Any], state: State) -> Floats:
     if outside.any():
         warn(
             f"bs(): {outside.sum()} of {len(x)} rows are outside the boundary knots "
-            f"{state['lower_bound']:g} and {state['upper_bound']:g}, where the outer pieces "
-            "are continued.",
+            f"{state['lower_bound']:g} and {state['upper_bound']:g}, where the outer polynomials "
+            "are extrapolated.",
             DataWarning,
         )
     return _stacked(values)

@@ -154,5 +154,5 @@ def _require_plain(left: TermSet, right: TermSet, source: Source, at: int) -> No
             raise source.error(at, "Offsets can only be added", hint="Write … + offset(x)")
         if not side.plain:
             raise source.error(
-                at, "0 and 1 can only be added or removed", hint="A number inside I() is a number"
+                at, "0 and 1 can only be added or removed", hint="Write a number inside I()"
             )

@@ -93,8 +93,8 @@ def _read_operand(reader: Reader, counter: list[int]) -> Node:
         if FUNCTIONS[call.function].whole_factor:
             raise reader.source.error(
                 token.at,
-                f"{call.function}() makes several columns",
-                allowed="as a whole term, not inside another function or expression",
+                f"{call.function}() has several columns",
+                allowed="only as a whole term, not inside another function or expression",
             )
         return call
     return _read_leaf(reader)

@@ -18,7 +18,7 @@ from bayeslmm.formula.terms import RandomTerm
 Factors = tuple[str, ...]
 MAX_COMBINED = 8
 MAX_RANDOM = 200
-KNOWN_COVARIANCE = "A known covariance of levels is given as relationship={'g': matrix}"
+KNOWN_COVARIANCE = "Give a known covariance of levels as relationship={'g': matrix}"
 
 
 def read_terms(reader: Reader) -> TermSet:
@@ -175,7 +175,7 @@ def _read_realisation(
     if inside.intercept or inside.random or inside.offsets or not inside.terms:
         raise reader.source.error(
             structure.at,
-            f"{structure.text}() takes columns with the times or places",
+            f"{structure.text}() needs columns with the times or coordinates",
             hint=f"Write {structure.text}(time), or {structure.text}(time | g) with a realisation "
             "for each level of g",
         )
@@ -227,7 +227,7 @@ def read_groups(reader: Reader) -> list[Factors]:
             token.at,
             f"{token.text!r} can't join grouping factors",
             allowed="a:b (combinations) and a/b (b within a)",
-            hint="Crossed factors are terms of their own: (1 | a) + (1 | b)",
+            hint="Write crossed factors as separate terms: (1 | a) + (1 | b)",
         )
     if token.is_op("|", "||"):
         raise reader.source.error(

@@ -115,7 +115,7 @@ def _check_number(source: Source, match: re.Match[str]) -> None:
     if following and (following.isalnum() or following in "_.`"):
         raise source.error(
             match.start(),
-            "A number runs into a name",
+            "A number is followed by a name without an operator",
             hint="If it is a column whose name starts with a digit, write it between backticks",
         )
     if not math.isfinite(float(match.group())):

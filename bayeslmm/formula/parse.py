@@ -40,7 +40,7 @@ def parse(text: str, *, one_sided: bool = False) -> Formula:
         Where the text can't be read; the message points into it.
     """
     if not isinstance(text, str):
-        raise FormulaError("A formula is a text", got=type(text).__name__, hint=_EXAMPLE)
+        raise FormulaError("A formula must be a text", got=type(text).__name__, hint=_EXAMPLE)
     return _parse(text, one_sided)
 
 

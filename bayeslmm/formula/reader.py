@@ -125,7 +125,7 @@ class Reader:
             )
         if token.kind in ("name", "quoted", "number") or token.is_op("("):
             return self._two_in_a_row(token)
-        return error(token.at, f"{token.text!r} is found where {wanted} is expected")
+        return error(token.at, f"{token.text!r} occurs where {wanted} is expected")
 
     def _two_in_a_row(self, token: Token) -> FormulaError:
         before = self._tokens[self._at - 1] if self._at else token

@@ -45,7 +45,7 @@ def elsewhere_named(owner: str, name: str) -> str | None:
     if name in ("ref", "levels", "base") and owner == "C":
         return "Write C(x, contr.treatment('base level'))"
     if name in ("cov", "by") and owner in STRUCTURES:
-        return "A known covariance of levels is given as relationship={'g': matrix}"
+        return "Give a known covariance of levels as relationship={'g': matrix}"
     return None
 
 

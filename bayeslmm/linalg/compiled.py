@@ -24,7 +24,7 @@ from threadpoolctl import ThreadpoolController
 
 _LOCAL = threading.local()
 PACKAGE = __name__.partition(".")[0]
-MESSAGE = "bayeslmm: compiling numerical kernels for this machine (once, some seconds) …"
+MESSAGE = "bayeslmm: compiling numerical kernels for this machine (once, a few seconds) …"
 
 
 def _compiler(**options: Any) -> Callable[[Any], Any]:

@@ -88,7 +88,7 @@ def find_mode(density: Density, start: Floats, *, batched: bool = False) -> Mode
     x = np.asarray(start, dtype=np.float64)
     value, slope = _at(density, x)
     if not np.isfinite(value):
-        raise ValueError("the log density is not finite where the search begins")
+        raise ValueError("the log density is not finite at the starting point")
     inverse = np.eye(len(x)) / max(1.0, float(np.linalg.norm(slope)))
     for scaled in (False, *[True] * AGAIN):
         x, value, slope = _climb(density, x, value, slope, inverse, scaled=scaled)

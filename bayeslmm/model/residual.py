@@ -338,7 +338,8 @@ def _require_once(
     rows = np.flatnonzero(keys == first[int(np.argmax(count > 1))])[:2]
     shown = ", ".join(str(design.index[r]) for r in rows)
     raise DataError(
-        f"{term}: rows {shown} have the same group and occasion ({places.labels[place[rows[0]]]}), "
+        f"{term}: rows {shown} have the same group and the same occasion "
+        f"({places.labels[place[rows[0]]]}), "
         "so that their residuals would be equal",
         hint="Add nugget=True, which gives each row an independent part"
         if term.structure in ("exp", "gau", "matern")

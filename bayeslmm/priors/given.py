@@ -60,14 +60,14 @@ def _supported(prior: Prior, key: str, lower: float, upper: float = np.inf) -> P
         )
     if np.isfinite(upper) and not prior.within(lower, upper):
         raise PriorError(
-            f"Prior {key!r} must have its support between {lower:g} and {upper:g}, and "
-            f"{prior.name} has not",
+            f"Prior {key!r} must have its support between {lower:g} and {upper:g}, unlike "
+            f"{prior.name}",
             got=str(prior),
             allowed="beta, uniform, flat",
         )
     if np.isfinite(lower) and not prior.allows(lower):
         raise PriorError(
-            f"Prior {key!r} must have positive support, and {prior.name} has not",
+            f"Prior {key!r} must have positive support, unlike {prior.name}",
             got=str(prior),
             allowed="half_normal, half_student_t, half_cauchy, exponential, gamma, inverse_gamma, "
             "lognormal, uniform, flat",
@@ -75,7 +75,7 @@ def _supported(prior: Prior, key: str, lower: float, upper: float = np.inf) -> P
         )
     if np.isneginf(lower) and prior.support in ("positive", "correlation"):
         raise PriorError(
-            f"Prior {key!r} is for a number of any sign, and {prior.name} has smaller support",
+            f"Prior {key!r} must have all real numbers as its support, unlike {prior.name}",
             got=str(prior),
             allowed="normal, student_t, cauchy, uniform, flat",
         )

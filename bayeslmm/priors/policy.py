@@ -56,7 +56,7 @@ def resolve_priors(user: UserPriors, slots: Slots) -> dict[str, Prior]:
     Raises
     ------
     PriorError
-        A key that stands for nothing in this model, or a density of the wrong support.
+        A key is no parameter of this model, or a density has the wrong support.
     """
     given = _parsed(user)
     used: set[str] = set()
@@ -75,13 +75,17 @@ def _parsed(user: UserPriors) -> dict[str, Prior]:
     if isinstance(user, str):
         if user.strip() != "flat":
             raise PriorError(
-                "As a single text, priors can only be 'flat' (for all of beta)",
+                "A single text for priors= can only be 'flat' (for all of beta)",
                 got=repr(user),
                 hint="Otherwise give a dict such as {'beta': 'normal(0, 5)'}",
             )
         return {"beta": Flat()}
     if not isinstance(user, Mapping):
-        raise PriorError("Priors are a dict from parameter to density", got=type(user).__name__)
+        raise PriorError(
+            "priors= must be a dict from parameter to density",
+            got=type(user).__name__,
+            hint="Write for example priors={'beta': 'normal(0, 5)'}",
+        )
     return {str(key).strip(): parse_prior(value) for key, value in user.items()}
 
 
@@ -229,9 +233,9 @@ def _shares(
     """One prior for all standard deviations, its numbers filled in."""
     if any(key.startswith("sigma[") for key in slots.others):
         raise PriorError(
-            f"Prior {whole.name!r} shares out one total variance, and here sigma, and so the "
-            "total, differs by stratum",
-            hint="Give 'sd' and 'sigma' priors of their own",
+            f"Prior {whole.name!r} divides one total variance into shares, and here sigma, and so "
+            "the total, differs by stratum",
+            hint="Give 'sd' and 'sigma' separate priors",
         )
     components = _components(given, slots)
     if not components:
@@ -242,7 +246,7 @@ def _shares(
     single = [key for key in given if {key, _kind(key)} & kinds]
     if single:
         raise PriorError(
-            f"{single[0]!r} has a prior of its own beside {whole.name!r} over all standard "
+            f"{single[0]!r} has a separate prior in addition to {whole.name!r} for all standard "
             "deviations",
             hint="Give one of them",
         )

@@ -30,7 +30,7 @@ class R2D2(JointPrior):
     def __post_init__(self) -> None:
         require_positive(self, "mean_R2", "prec_R2", "concentration")
         if self.mean_R2 >= 1:
-            raise PriorError("mean_R2 is a share, below 1", got=number(self.mean_R2))
+            raise PriorError("mean_R2 must be a proportion below 1", got=number(self.mean_R2))
 
     @property
     def share(self) -> tuple[float, float]:

@@ -70,7 +70,7 @@ def parse_prior(text: str | Prior) -> Prior:
     if isinstance(text, Prior):
         return text
     if not isinstance(text, str):
-        raise PriorError("A prior is a text such as 'normal(0, 5)'", got=type(text).__name__)
+        raise PriorError("A prior must be a text such as 'normal(0, 5)'", got=type(text).__name__)
     name, positional, keywords = _split(text)
     if name not in PRIORS:
         raise PriorError(
@@ -148,7 +148,7 @@ def _unreadable(text: str) -> PriorError:
     return PriorError(
         "The prior can't be read",
         got=repr(shorter(text, 80)),
-        hint="A prior is a name with numbers, such as normal(0, 5)",
+        hint="Write a name with numbers, such as normal(0, 5)",
     )
 
 
@@ -175,4 +175,4 @@ def _number(node: ast.expr, text: str) -> float:
             raise PriorError(
                 "A parameter of a prior is too large", got=repr(shorter(text, 80))
             ) from None
-    raise PriorError("The parameters of a prior are plain numbers", got=repr(shorter(text, 80)))
+    raise PriorError("The parameters of a prior must be numbers", got=repr(shorter(text, 80)))

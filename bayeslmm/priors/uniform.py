@@ -24,7 +24,7 @@ class Uniform(Prior):
     def __post_init__(self) -> None:
         require_finite(self)
         if not self.lower < self.upper:
-            raise PriorError("The bounds of a uniform prior must be in rising order", got=str(self))
+            raise PriorError("The bounds of a uniform prior must be increasing", got=str(self))
 
     def log_density(self, x: Floats) -> Floats:
         inside = (x >= self.lower) & (x <= self.upper)

@@ -129,7 +129,7 @@ class VarianceShares(Prior):
         """Independent draws of the standard deviations, shape (size, K)."""
         lists = [v for v in (self.units, self.concentration) if isinstance(v, tuple)]
         if not lists:
-            raise PriorError(f"Prior {self.name!r} needs to know how many components there are")
+            raise PriorError(f"Prior {self.name!r} needs the number of components")
         count = len(lists[0])
         total = self.spread * np.abs(rng.standard_t(self.nu, size))
         shares = rng.dirichlet(self.weights(count), size)

@@ -65,7 +65,7 @@ CASES = [
     bad("residuals of uneven times", DataError, "'x'", "no common spacing", "car1")(
         lambda _: model(residual="ar1(x | g)")
     ),
-    bad("residuals at one place twice", DataError, "rows 0, 1", "one place", "a:b")(
+    bad("residuals at one place twice", DataError, "rows 0, 1", "same occasion", "a:b")(
         lambda _: model(residual="us(one | g)")
     ),
     bad("residuals of counts", ModelError, "residual=", "poisson")(

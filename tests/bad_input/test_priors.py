@@ -16,7 +16,7 @@ CASES = [
     bad("prior of the wrong support", PriorError, "'sd'", "positive", "half_normal")(
         lambda _: model(priors={"sd": "normal(0, 1)"})
     ),
-    bad("positive prior on a slope", PriorError, "beta[x]", "any sign", "normal")(
+    bad("positive prior on a slope", PriorError, "beta[x]", "all real numbers", "normal")(
         lambda _: model(priors={"beta[x]": "exponential(1)"})
     ),
     bad("uniform below zero on sigma", PriorError, "'sigma'", "positive")(
@@ -46,13 +46,13 @@ CASES = [
     bad("prior with an infinite scale", PriorError, "finite", "inf")(
         lambda _: model(priors={"beta": "normal(0, 1e999)"})
     ),
-    bad("uniform that falls", PriorError, "in rising order")(
+    bad("uniform that falls", PriorError, "increasing")(
         lambda _: model(priors={"beta": "uniform(2, 1)"})
     ),
     bad("half-t with a location", PriorError, "folded at zero", "5")(
         lambda _: model(priors={"sd": "half_student_t(3, 5, 1)"})
     ),
-    bad("code in a prior", PriorError, "plain numbers")(
+    bad("code in a prior", PriorError, "must be numbers")(
         lambda _: model(priors={"beta": "normal(0, __import__('os').getpid())"})
     ),
     bad("attribute in a prior", PriorError, "can't be read")(
@@ -61,10 +61,10 @@ CASES = [
     bad("unreadable prior", PriorError, "can't be read", "normal(0, 5)")(
         lambda _: model(priors={"beta": "normal(0, 1"})
     ),
-    bad("starred arguments in a prior", PriorError, "plain numbers")(
+    bad("starred arguments in a prior", PriorError, "must be numbers")(
         lambda _: model(priors={"beta": "normal(*[0, 1])"})
     ),
-    bad("double-starred arguments in a prior", PriorError, "plain numbers")(
+    bad("double-starred arguments in a prior", PriorError, "must be numbers")(
         lambda _: model(priors={"beta": "normal(**{'mu': 0, 'sigma': 1})"})
     ),
     bad("number for a prior", PriorError, "text such as", "5")(lambda _: model(priors={"beta": 5})),

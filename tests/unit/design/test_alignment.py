@@ -62,7 +62,7 @@ def test_arrays_and_other_tables_go_by_position() -> None:
         (pd.Series(np.ones(N)), "different row labels"),
         (TABLE["w"].rename({"row3": "row99"}), "'row3' in one of them only"),
         (TABLE["w"].rename({"row3": "row4"}), "repeated row labels"),
-        (TABLE["w"].iloc[:-1], "39 values, and the table has 40 rows"),
+        (TABLE["w"].iloc[:-1], "39 values for 40 rows"),
     ],
 )
 def test_a_series_of_other_rows_is_refused(value: pd.Series, words: str) -> None:
@@ -109,5 +109,5 @@ def test_a_residual_matrix_is_put_in_the_order_of_the_rows() -> None:
     shuffled = matrix.iloc[ORDER, ORDER[::-1]]
     got = bl.Model("y ~ x + (1 | g)", TABLE, residual=shuffled).fit("reml").loglik
     assert got == pytest.approx(right, abs=1e-9)
-    with pytest.raises(DataError, match="other labels"):
+    with pytest.raises(DataError, match="labels of the rows"):
         bl.Model("y ~ x", TABLE, residual=matrix.reset_index(drop=True))

@@ -75,5 +75,5 @@ def test_levels_of_another_type_through_a_design() -> None:
     np.testing.assert_array_equal(rows.X, design.X)
     for block, own in zip(rows.blocks, design.blocks, strict=True):
         np.testing.assert_array_equal(block.codes, own.codes)
-    with pytest.raises(LevelError, match=r"'7' of 'g'.*a number, and the learnt levels are text"):
+    with pytest.raises(LevelError, match=r"'7' of 'g'.*a number, and the model's levels are text"):
         design.apply(other.assign(g=7))

@@ -101,7 +101,7 @@ def test_dictionary_keeps_its_order() -> None:
 def test_categories_keep_their_order_and_unused_ones_go() -> None:
     kind = pd.CategoricalDtype(["c", "b", "z", "a"])
     frame = BASE.astype({"f": kind})
-    with pytest.warns(DataWarning, match=r"f: 2 level\(s\) that no row has were dropped \(c, z\)"):
+    with pytest.warns(DataWarning, match=r"f: 2 level\(s\) without rows were dropped \(c, z\)"):
         design = learn(parse("y ~ f + (1 | f)"), frame)
     assert design.coefs == ("Intercept", "f[a]")
     assert design.blocks[0].levels.tolist() == ["b", "a"]
@@ -173,14 +173,14 @@ def test_column_that_cannot_be_used(values: Any, words: str) -> None:
         ("y ~ x", BASE.T.set_index([["a"] * 5], append=True).T, DataError, "several levels"),
         ("y ~ x", BASE["x"], DataError, "to_frame()"),
         ("y ~ x", pl.DataFrame(PLAIN).lazy(), DataError, "collect()"),
-        ("y ~ x", [1, 2], DataError, "aren't a table"),
-        ("y ~ x", None, DataError, "aren't a table"),
-        ("y ~ x", "data.csv", DataError, "aren't a table"),
+        ("y ~ x", [1, 2], DataError, "are not a table"),
+        ("y ~ x", None, DataError, "are not a table"),
+        ("y ~ x", "data.csv", DataError, "are not a table"),
         ("y ~ x", {"y": [1, 2], "x": [1, 2, 3]}, DataError, "y: 2, x: 3"),
-        ("y ~ x", {"y": [1, 2], "x": 3}, DataError, "isn't a sequence"),
+        ("y ~ x", {"y": [1, 2], "x": 3}, DataError, "is not a sequence"),
         ("y ~ x", {"y": [1, 2], "x": np.eye(2)}, DataError, "2 dimensions"),
-        ("f ~ x", BASE, DataError, "The response 'f' has to be a number"),
-        ("log(f) ~ x", BASE, DataError, "The response 'f' has to be a number"),
+        ("f ~ x", BASE, DataError, "The response 'f' must be numeric"),
+        ("log(f) ~ x", BASE, DataError, "The response 'f' must be numeric"),
         ("poly(y, 2) ~ x", BASE, FormulaError, "several columns"),
     ],
 )
@@ -228,5 +228,5 @@ def test_hints_carry_the_columns_name(formula: str, words: str) -> None:
 
 
 def test_hint_for_a_named_extra_carries_the_columns_name() -> None:
-    with pytest.raises(DataError, match=r"weights has to be.*data\['f'\]\.astype\(float\)"):
+    with pytest.raises(DataError, match=r"weights must be.*data\['f'\]\.astype\(float\)"):
         learn(parse("y ~ x"), BASE, extras={"weights": "f"})

@@ -109,19 +109,23 @@ def test_missing_times_drop_their_rows(data: pd.DataFrame) -> None:
         warnings.simplefilter("always")
         design = learn(parse("Reaction ~ Days"), data.assign(Days=dates))
     assert [str(one.message) for one in said] == [
-        "18 of 180 rows miss a value (Days: 18) and were dropped.",
+        "18 of 180 rows have missing values (Days: 18) and were dropped.",
         "Days is taken as days since 2020-02-26.",
     ]
     np.testing.assert_array_equal(design.X[:, 1], data["Days"][data["Days"] > 0] - 1)
-    with pytest.raises(DataError, match="18 of 180 rows miss a value"):
+    with pytest.raises(DataError, match="18 of 180 rows have missing values"):
         learn(parse("Reaction ~ Days"), data.assign(Days=dates), missing="error")
     with pytest.raises(DataError, match="'Days' is missing in 18 of 180 new rows"):
         design.apply(data.assign(Days=dates))
 
 
 NEW: list[tuple[str, Callable[[Times], Any], str]] = [
-    ("numbers", lambda t: np.arange(len(t)), r"holds no times.*pd\.to_datetime\(data\['Days'\]\)"),
-    ("text", lambda t: t.astype(str), "holds no times"),
+    (
+        "numbers",
+        lambda t: np.arange(len(t)),
+        r"contains no times.*pd\.to_datetime\(data\['Days'\]\)",
+    ),
+    ("text", lambda t: t.astype(str), "contains no times"),
     ("a zone", lambda t: t.dt.tz_localize("UTC"), r"with a time zone.*dt\.tz_localize\(None\)"),
     ("durations", lambda t: t - t.min(), "holds durations"),
 ]

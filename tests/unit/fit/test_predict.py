@@ -183,7 +183,7 @@ def test_offsets_of_new_rows(data: pd.DataFrame) -> None:
     array = bl.Model("y ~ x + (1 | g)", own, offset=own["off"].to_numpy()).fit("reml")
     with pytest.raises(ColumnError, match="no column 'off' in the new rows"):
         named.predict(rows)
-    with pytest.warns(DataWarning, match="taken as zero.*extras=") as said:
+    with pytest.warns(DataWarning, match="zero is used.*extras=") as said:
         zero = array.predict(rows)
     assert said[0].filename == __file__
     expected = zero["estimate"] + [1.0, 2.0]

@@ -22,7 +22,7 @@ BROKEN = [
     ("y ~ x ~ z", "second '~'"),
     ("(y ~ x)", "inside parentheses"),
     ("y ~ x +", "ends where a term"),
-    ("y ~ :x", "':' is found where a term"),
+    ("y ~ :x", "':' occurs where a term"),
     ("y ~ x z", "operator is missing before 'z'"),
     ("y ~ (x", "never closed"),
     ("y ~ x)", "never opened"),
@@ -30,7 +30,7 @@ BROKEN = [
     ("y ~ ()", "a term is expected"),
     ("y ~ `x", "backtick is never closed"),
     ("y ~ ``", "nothing between the backticks"),
-    ("y ~ 2x", "number runs into a name"),
+    ("y ~ 2x", "followed by a name"),
     ("y ~ 2*x", "2 isn't a term"),
     ("y ~ x:1", "0 and 1 can only be"),
     ("y ~ True", "True is not a column"),
@@ -166,7 +166,7 @@ def test_huge_formula_is_refused_quickly(text: str) -> None:
 
 @pytest.mark.parametrize("value", [None, 5, b"y ~ x", ["y ~ x"]])
 def test_only_text_is_a_formula(value: object) -> None:
-    with pytest.raises(FormulaError, match="A formula is a text"):
+    with pytest.raises(FormulaError, match="A formula must be a text"):
         parse(value)  # type: ignore[arg-type]
 
 

@@ -105,7 +105,7 @@ def test_the_sums_of_squares_of_a_model_are_its_rows():
         ("y ~ x + (1 | g)", {}, "only fixed coefficient"),
         ("y ~ 1 + (1 | g) + (1 | h)", {}, "an intercept by one factor"),
         ("y ~ 1 + (x | g)", {}, "an intercept by one factor"),
-        ("y ~ 1 + (1 | g)", {"weights": "w"}, "without weights"),
+        ("y ~ 1 + (1 | g)", {"weights": "w"}, "weights can't be used"),
         ("y ~ 1 + (1 | h)", {}, "not balanced"),
         ("k ~ 1 + (1 | g)", {"family": "poisson"}, "Gaussian"),
     ],

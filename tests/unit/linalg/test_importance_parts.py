@@ -66,7 +66,7 @@ def test_a_direction_without_curvature_has_a_bounded_scale() -> None:
 
 
 def test_no_density_at_the_start_is_refused() -> None:
-    with pytest.raises(ValueError, match="not finite where the search begins"):
+    with pytest.raises(ValueError, match="not finite at the starting point"):
         find_mode(LogGamma(np.ones(1)), np.array([60.0]))
 
 

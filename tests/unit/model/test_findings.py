@@ -105,7 +105,7 @@ LONG = [
     ("y ~ nearly + (nearly | g)", []),
     ("y ~ C(h) + (1 | h)", ["'Intercept' by 'h' lies in the span of the fixed effects"]),
     # nearly all of lump's squares are in one row, and inside with it
-    ("y ~ C(h) + lump + (lump | h)", ["'Intercept' by 'h' lies", "'lump' by 'h' lies inside"]),
+    ("y ~ C(h) + lump + (lump | h)", ["'Intercept' by 'h' lies", "'lump' by 'h' lies in the span"]),
     ("y ~ x + (1 | g) + (1 | same)", ["'g' and 'same' divide the rows"]),
     ("y ~ x + (1 | g) + (1 | mixed)", []),
 ]

@@ -40,7 +40,7 @@ NOT_TOLD = {
     "intercepts beside us": ("y ~ x + (1 | g)", "us(t | g)", BOTH, "not separately identified"),
     "lines beside us": ("y ~ x + (t | g)", "us(t | g)", BOTH, "not separately identified"),
     "a pattern and sigma": (
-        "y ~ x + exp(0 + t | g, nugget=True)", None, BOTH, "residual variance are not identified"
+        "y ~ x + exp(0 + t | g, nugget=True)", None, BOTH, "variance are not separately identified"
     ),
     "a variance by place and by power": (
         "y ~ x", "diag(t) + varexp(t)", BOTH, "(diag(t) + varexp(t)) are not all identified"

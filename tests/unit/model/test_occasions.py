@@ -74,7 +74,7 @@ def test_empty_levels_are_steps(name: str) -> None:
     expected = model(GAP, GAP["visit"], "ar1(visit | patient)").fit("reml")
     found = model(GAP, EMPTY[name](GAP["visit"]), "ar1(visit | patient)").fit("reml")
     assert abs(found.loglik - expected.loglik) < 1e-9
-    assert any("3 level(s) of 'visit' that no row has count as steps" in n for n in found.notes)
+    assert any("3 level(s) of 'visit' without rows count as steps" in n for n in found.notes)
     squeezed = GAP["visit"].where(GAP["visit"] < 7, GAP["visit"] - 3)
     adjacent = model(GAP, squeezed, "ar1(visit | patient)")
     assert abs(adjacent.fit("reml").loglik - expected.loglik) > 1.0

@@ -81,7 +81,7 @@ def test_texts_are_read_and_stand_for_all_slopes(text: str) -> None:
         ({"beta": "horseshoe", "beta[age]": "normal(0, 1)"}, "separate prior"),
         ({"sigma": "r2d2"}, "of all slopes"),
         ({"beta[age]": "horseshoe"}, "of all slopes"),
-        ({"beta": "r2d2(1.5)"}, "share"),
+        ({"beta": "r2d2(1.5)"}, "proportion"),
         ({"beta": "horseshoe(-1)"}, "positive"),
     ],
 )

@@ -185,12 +185,12 @@ def test_free_standard_deviations_are_the_components() -> None:
 
 
 WRONG: list[tuple[dict[str, str], str]] = [
-    ({"sd_Subject": "half_normal(1)"}, "'sd_Subject' has a prior of its own"),
-    ({"sd_Subject[Days]": "half_normal(1)"}, "of its own"),
-    ({"sd_Subject^2": "gamma(1, 1)"}, "of its own"),
-    ({"sd^2": "gamma(1, 1)"}, "of its own"),
-    ({"sigma": "half_normal(1)"}, "'sigma' has a prior of its own"),
-    ({"sigma^2": "gamma(1, 1)"}, "of its own"),
+    ({"sd_Subject": "half_normal(1)"}, "'sd_Subject' has a separate prior"),
+    ({"sd_Subject[Days]": "half_normal(1)"}, "separate prior"),
+    ({"sd_Subject^2": "gamma(1, 1)"}, "separate prior"),
+    ({"sd^2": "gamma(1, 1)"}, "separate prior"),
+    ({"sigma": "half_normal(1)"}, "'sigma' has a separate prior"),
+    ({"sigma^2": "gamma(1, 1)"}, "separate prior"),
     ({"sd": "variance_shares([1, 1], 3, 50)"}, "2 numbers for 'concentration'"),
     ({"sd": "variance_shares(1, 3, 50, [1, 1])"}, "2 numbers for 'units'"),
     ({"sd": "variance_shares(-1, 3, 50)"}, "'concentration'"),
