@@ -1,4 +1,4 @@
-"""What an engine is: a method's name, when it refuses, and from Model to fit values."""
+"""The interface of an engine: a method's name, its availability, and its fit of a model."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from bayeslmm.fit.tree import FitValues
 from bayeslmm.linalg.compiled import one_blas_thread
 from bayeslmm.model import Model
 
-LARGE = 1000  # rows of a dense matrix from which BLAS's own threads are worth their meetings
+LARGE = 1000  # rows of a dense matrix from which BLAS threads save time
 
 
 class Engine:
@@ -41,7 +41,7 @@ class Engine:
 
 
 def fatal_findings(model: Model, method: str) -> str | None:
-    """The first finding that this method must refuse because of."""
+    """The first finding that makes this method unavailable."""
     return next((f.text for f in model.findings if method in f.fatal), None)
 
 

@@ -1,4 +1,4 @@
-"""What is looked at after sampling, and what is said of it: in words, with a next step.
+"""Checks of a sample of the posterior, each with a message and a next step.
 
 Limits: R-hat 1.01, and bulk and tail effective sizes of 400 in all and 100 a chain (Vehtari et
 al., 2021, Bayesian Analysis 16(2)); an energy fraction of 0.3 (Betancourt, 2016,
@@ -18,13 +18,13 @@ RHAT_LIMIT = 1.01
 LEAST_ESS, LEAST_ESS_A_CHAIN = 400, 100
 LEAST_BFMI = 0.3
 DEEPEST = 0.01  # of all draws
-DEPTH = ("maxdepth_reached", "reached_max_treedepth")  # as nutpie and PyMC say it
+DEPTH = ("maxdepth_reached", "reached_max_treedepth")  # the names in nutpie and PyMC
 
 
 def findings(
     posterior: xr.Dataset, stats: xr.Dataset, remedy: str
 ) -> tuple[dict[str, float], list[str]]:
-    """Numbers of how the chains went, and what is to be said; it is warned of too.
+    """Convergence diagnostics of the chains, and messages, which are issued as warnings too.
 
     Parameters
     ----------

@@ -168,7 +168,7 @@ def _transform_back(problem: Profile, point: Floats, at: Variances, spread: Floa
 
 def positive_interval(value: Floats, spread: Floats) -> Interval:
     half = half_width() * spread
-    with np.errstate(over="ignore"):  # of a sd that the data say next to nothing of
+    with np.errstate(over="ignore"):  # for standard deviations that are hardly identified
         return Interval(value, value * spread, value * np.exp(-half), value * np.exp(half))
 
 

@@ -31,7 +31,7 @@ from bayeslmm.model import Model, not_gaussian
 
 Floats = NDArray[np.float64]
 LARGE = 1e6
-LONG = 1e-3  # seconds of an evaluation that is worth a thread of its own
+LONG = 1e-3  # seconds of an evaluation from which a separate thread saves time
 FALLING = 0.01  # of the deviance by the log of a standard deviation: more is no boundary
 SINGULAR = 1e-4  # a relative standard deviation below this is on the boundary, as in lme4
 

@@ -1,4 +1,4 @@
-"""Priors of the user's that decide an estimate: narrower than what the data tell of it.
+"""Priors of the user that dominate the data: narrower than the standard error from the data.
 
 The data's own answer is the coefficients' under flat priors, at the posterior means of the
 variances: generalised least squares in closed form. For other families than the Gaussian it is

@@ -120,7 +120,7 @@ def statistics(stats: xr.Dataset) -> xr.Dataset:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Samplers log and warn about themselves; what matters is checked and said afterwards."""
+    """Silence the samplers' logs and warnings; their draws are checked afterwards."""
     logger = logging.getLogger("pymc")
     level = logger.level
     logger.setLevel(logging.ERROR)

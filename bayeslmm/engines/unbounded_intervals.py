@@ -60,7 +60,7 @@ def _shared(names: list[str]) -> str:
 
 def _is_wide(lower: float, upper: float, least: float, most: float) -> bool:
     if np.isnan(lower) or np.isnan(upper):
-        return False  # no interval at all, and said why
+        return False  # no interval; another note gives the reason
     if np.isfinite(most) and np.isfinite(least):
         return upper - lower > COVERED * (most - least)
     return bool(np.isfinite(least) and (upper - least) > RATIO * max(lower - least, 1e-300))

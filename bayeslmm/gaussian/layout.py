@@ -1,4 +1,4 @@
-"""How several factors' products are laid out for elimination: who goes first, who meets whom.
+"""Elimination order and sparsity pattern of the cross-products of several factors.
 
 All of it is symbolic or constant: done once, before any Lambda is known.
 """

@@ -23,7 +23,9 @@ from bayeslmm.model import Model, Term
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 CEILING = 1e3  # of a relative standard deviation: there the deviance is right to about 1e-7
-INSIDE = 0.01  # off the boundary, in units of x: where the gradient tells of all directions
+INSIDE = (
+    0.01  # off the boundary, in units of x: where the gradient is informative in all directions
+)
 SIZES = (0.3, 1.0, 3.0)  # of relative standard deviations, where several starts are looked at
 LEAST_START, MOST_SHARE = 0.05, 0.9
 
@@ -152,7 +154,7 @@ class Profile:
         return np.where(np.isfinite(self.lower), out, np.inf)
 
     def canonical(self, x: Floats) -> tuple[Floats, Flags]:
-        """The x that stands for the same covariances, and what of it to hold."""
+        """The x of the same covariances, and its coordinates to be held fixed."""
         parts = [
             term.structure.canonical(x[where], len(term.columns)) for term, where in self._terms()
         ]

@@ -1,4 +1,4 @@
-"""What the rows say of each level's effects: information, and the reliability of coefficients.
+"""Information about each level's effects, and the reliability of their coefficients.
 
 At estimated variances the mixed-model equations give every level's conditional mean and
 covariance, here of the effects that the priors are on (at the centre of their covariates, or the
@@ -54,7 +54,7 @@ class Meeting:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Said:
-    """What the rows say of a factor's effects.
+    """Information about a factor's effects.
 
     Attributes
     ----------
@@ -97,7 +97,7 @@ class Estimated:
 
 
 def estimated(model: Model) -> Estimated:
-    """What the rows say of every factor's effects, at REML estimates of the variances.
+    """Information about every factor's effects, at REML estimates of the variances.
 
     Parameters
     ----------

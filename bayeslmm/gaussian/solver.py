@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 Blocks = tuple[Floats, ...]
-WORTH = 1e-5  # seconds of work that are worth a thread
+WORTH = 1e-5  # seconds of work from which a thread saves time
 Combinations = tuple[tuple[NDArray[np.intp], Floats], ...]  # level (-1: none), coefficients
 
 

@@ -46,7 +46,7 @@ class Point:
 
 @dataclass(frozen=True, slots=True)
 class _Read:
-    """What psi says before any factorisation: the small maps, at S points."""
+    """The covariances and priors at S points psi, before any factorisation."""
 
     point: PsiPoint
     log_prior: Floats

@@ -119,7 +119,7 @@ class Vanishing:
         return value, np.append(self.problem.chain(tuple(slopes), x[:-1]), by_s * self.unit)
 
     def at(self, x: Floats) -> Inverted | None:
-        """The covariance and what is made of it, None where it is singular."""
+        """The covariance with its derived quantities; None where it is singular."""
         size, s = len(self.y), self.sigma(x)
         V = s**2 * np.eye(size)
         for Z, lam in zip(self.Z, self.problem.lambdas(x[None, :-1]), strict=True):

@@ -83,7 +83,7 @@ def lambda_slopes(model: Model, about: Coordinates, theta: Floats) -> tuple[Floa
 
 
 def theta_units(model: Model, about: Coordinates) -> Floats:
-    """The theta, term by term, that stands for as much variance as the residual's."""
+    """The theta, term by term, of a variance equal to the residual variance."""
     parts = [term.structure.theta_unit(_units(about, term)) for term in model.terms]
     return np.concatenate(parts) if parts else np.empty(0)
 

@@ -1,4 +1,4 @@
-"""What the rows say of the effects under any family: by a working Gaussian model.
+"""Information about the effects under any family, from a working Gaussian model.
 
 Penalised quasi-likelihood (Breslow & Clayton, 1993, JASA 88(421), 9-25): at the fitted linear
 predictor eta the log density is a parabola, `-(z - eta)² h / 2` with the working response
@@ -30,7 +30,7 @@ LEAST = 1e-2  # of the precisions' mean, the least of each
 
 
 def what_is_said(model: Model) -> tuple[Said, ...]:
-    """What the rows say of every factor's effects, in the order of the design's blocks.
+    """Information about every factor's effects, in the order of the design's blocks.
 
     Parameters
     ----------

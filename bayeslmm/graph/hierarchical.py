@@ -49,7 +49,7 @@ def built(
     *,
     likelihood: bool = True,
 ) -> Any:
-    """The `pm.Model` with effects drawn as was chosen, for who wants to know the choice."""
+    """The `pm.Model` with effects drawn by chosen parametrisations, which are given."""
     import pymc as pm
 
     with pm.Model(coords=_coords(model)) as out:

@@ -78,7 +78,9 @@ def _register_numba(op_class: type[Any]) -> None:
                 value, gradient = in_python(x)
             return np.asarray(value), gradient
 
-        called.__module__ = "pytensor"  # no kernel of ours: nobody need be told that it compiles
+        called.__module__ = (
+            "pytensor"  # no kernel of ours, so that its compilation is not announced
+        )
         return numba_njit(called)
 
     numba_funcify.register(op_class)(by_numba)

@@ -1,4 +1,4 @@
-"""How a factor's effects are drawn: chosen from what the rows say of them, or as asked.
+"""Parametrisation of a factor's effects: chosen by the reliability of levels, or as requested.
 
 - *noncentred*: standard normals z, scaled, ``u = L z``. Good where the rows say little of a
   level; where they say much, z and the scale are entangled.

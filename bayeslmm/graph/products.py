@@ -17,7 +17,7 @@ from bayeslmm.graph.numbers import f64
 
 Floats = NDArray[np.float64]
 
-MANY = 200_000  # elements: from here on the product's own speed is worth its compiling
+MANY = 200_000  # elements: from which the faster product saves more time than its compilation takes
 WIDE = 8  # coefficients a level
 
 

@@ -94,7 +94,9 @@ def _register_numba(op_class: type[Any]) -> None:
                 out = in_python(z)
             return out
 
-        called.__module__ = "pytensor"  # no kernel of ours: nobody need be told that it compiles
+        called.__module__ = (
+            "pytensor"  # no kernel of ours, so that its compilation is not announced
+        )
         return numba_njit(called)
 
     numba_funcify.register(op_class)(by_numba)

@@ -99,7 +99,7 @@ def build(
     for auxiliary in family.auxiliaries:
         name = auxiliary.name
         if name in spec.dpar:
-            with warnings.catch_warnings():  # rows that were dropped are told of once
+            with warnings.catch_warnings():  # dropped rows are reported once
                 warnings.simplefilter("ignore", DataWarning)
                 there = _learn(formulas[name], formulas.values(), data, {}, spec, family)
             dpars[name] = _parameter(spec, family, auxiliary, there, response, others[name])

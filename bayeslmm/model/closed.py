@@ -34,7 +34,7 @@ def not_gaussian(model: Model, method: str) -> str | None:
 
 
 def _as_residual(model: Model) -> str | None:
-    """The structure of residuals that a predictor of sigma stands for; None where there is none.
+    """The residual structure equivalent to a predictor of sigma; None where there is none.
 
     On the log link ``~ x`` is sigma exp(b x), and ``~ f`` a standard deviation for each level.
     """

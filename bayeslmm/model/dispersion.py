@@ -166,7 +166,7 @@ class Errors:
             matrix = c.pattern.matrix(own, c.places)[0][np.ix_(seen, seen)]
         else:
             matrix = c.pattern.matrix(own, c.places.take(seen))[0]
-        if np.bincount(group * len(seen) + place).max(initial=0) > 1:  # a nugget tells rows apart
+        if np.bincount(group * len(seen) + place).max(initial=0) > 1:  # a nugget distinguishes rows
             out = np.empty_like(table)
             for g in range(len(groups)):
                 mine = np.flatnonzero(group == g)

@@ -1,4 +1,4 @@
-"""Whether the data can tell variance parameters apart: the rank of what V and K'VK move by.
+"""Identifiability of variance parameters: the rank of the derivatives of V and K'VK.
 
 Parameters are locally identified where dV/d theta_j are linearly independent (Rothenberg, 1971,
 Econometrica 39, 577-591), under REML where the same holds of K'VK, K'X = 0: there the information
@@ -30,7 +30,7 @@ SQUARE = 3_000  # rows, or places of residuals, of which there may be a matrix
 
 
 def unidentified(V: Dispersion, X: Floats, used: Ints, *, restricted: bool) -> tuple[int, ...]:
-    """The parts of V whose parameters can't be told, of V itself or (`restricted`) of K'VK.
+    """The parts of V whose parameters are not identified, from V or (`restricted`) from K'VK.
 
     Parameters
     ----------

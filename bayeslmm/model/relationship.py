@@ -137,7 +137,7 @@ def _symmetric(full: Any, size: float) -> None:
 
 
 def read_relationships(given: Mapping[str, Any] | None) -> dict[str, Relationship]:
-    """What ``relationship=`` says, by factor.
+    """The relationship matrices of ``relationship=``, by factor.
 
     Raises
     ------

@@ -21,7 +21,7 @@ from bayeslmm.synonyms import elsewhere
 Floats = NDArray[np.float64]
 WIDE = 2.5  # sds of the predictor, or units of a link's scale
 _FAR = 500.0  # of logs, whose exponentials floats hold
-LEAST = 1e-3  # of the response's spread: a mean that links of positive means are told
+LEAST = 1e-3  # of the response's spread: the smallest mean of links for positive means
 
 
 @dataclass(frozen=True, slots=True)

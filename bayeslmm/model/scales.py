@@ -47,7 +47,7 @@ def extents(design: Design) -> tuple[Extent, tuple[Extent, ...]]:
     return found[id(design.X)], tuple(found[id(block.values)] for block in design.blocks)
 
 
-@np.errstate(over="ignore", invalid="ignore")  # columns of such sizes are refused by name
+@np.errstate(over="ignore", invalid="ignore")  # columns of such sizes raise an error by name
 def extent(columns: Floats) -> Extent:
     """How far the columns of an (n, p) array reach; one row has the standard deviation 0."""
     n, p = columns.shape

@@ -1,4 +1,4 @@
-"""From what a formula says of a covariance to the structure that knows its numbers."""
+"""The covariance structure of a term of a formula."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def structure_of(part: Part, coefs: tuple[str, ...]) -> Structure:
     labels = inside if len(set(inside)) == len(coefs) else coefs
     homogeneous = bool(options.get("hom", pattern.homogeneous))
     places = Places(labels, at)
-    pattern.parameters(places)  # whatever is wrong with them is said here
+    pattern.parameters(places)  # raises errors for invalid places
     return Patterned(pattern, places, homogeneous)
 
 

@@ -23,7 +23,7 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Specification:
-    """What the user, or a model file, says: text and numbers only.
+    """The specification of a model by the user or a model file: text and numbers only.
 
     Attributes
     ----------

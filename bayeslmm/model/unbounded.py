@@ -103,7 +103,9 @@ def unbounded(design: Design, residual: Residual | None, used: Ints, text: str) 
 
 def _without_residual(data: Data) -> Iterator[Finding]:
     how = _exact(data)
-    if how is not None and how.free:  # with as many columns as rows n is too small, and said so
+    if (
+        how is not None and how.free
+    ):  # with as many columns as rows n is too small, which another finding reports
         text = (
             f"{_who(how)} the response exactly and leave no residuals: the likelihood is "
             "unbounded as sigma goes to 0. Leave out the term that determines the response."

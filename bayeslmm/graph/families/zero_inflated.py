@@ -8,7 +8,7 @@ from bayeslmm.graph.families.base import Given, Node
 
 
 class ZeroInflated(Node):
-    """0 with probability zi, else what the inner node says.
+    """The zero-inflated distribution: 0 with probability zi, otherwise that of the inner node.
 
     PyMC's mixture puts an axis between a probability and its logarithm, and on PyTensor's numba
     backend the logarithm then is of what has rounded to zero; here they stay together.
