@@ -216,6 +216,12 @@ class Model(Answering):
         ------
         MethodError
             ``marginal=True`` on a model without that closed form, with the reason.
+
+        Notes
+        -----
+        With structured residuals the response is one multivariate variable:
+        ``pm.sample_posterior_predictive`` draws all rows together, and
+        ``pm.compute_log_likelihood`` gives one value a draw, of all rows.
         """
         if marginal:
             return collapsed(self._inner)

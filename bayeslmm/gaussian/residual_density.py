@@ -70,6 +70,15 @@ class ResidualDensity:
             return nothing
         return float(value), gradient
 
+    def draw(self, numbers: Floats, rng: np.random.Generator) -> Floats:
+        """Residuals at S points of sigma and the structure's numbers, (S, strata + d): (S, n)."""
+        sigmas = numbers[:, : self.strata] if self.strata else np.ones((len(numbers), 1))
+        delta = self.noise.residual.delta(sigmas, numbers[:, self.strata :])
+        drawn = self.noise.draw(delta, rng.standard_normal((len(numbers), len(self.place))))
+        out = np.empty_like(drawn)
+        out[:, self.place] = sigmas[:, :1] * drawn
+        return out
+
     def _by_sigma(self, products: Floats, sigmas: Floats) -> Floats:
         """A stratum's log sd scales its residuals: -n_s + sum of e (R⁻¹e) over its rows."""
         if not self.strata:

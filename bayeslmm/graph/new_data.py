@@ -35,12 +35,12 @@ def new_data(model: Model, data: Any) -> dict[str, Any]:
     Raises
     ------
     MethodError
-        A model whose likelihood is a potential over its own rows.
+        A model with structured residuals, whose likelihood is that of its own rows together.
     """
     if model.residual is not None:
         raise MethodError(
             "The PyMC model of structured residuals can't take new rows, because its likelihood "
-            "is one potential over all rows",
+            "is one density of all its own rows",
             hint="Use fit.predict(new, kind='response'), which conditions on the residuals of the "
             "same group",
         )

@@ -12,7 +12,6 @@ from bayeslmm.covariance import Correlation, Parameter, Patterned, Places
 from bayeslmm.gaussian.noise import noise_of
 from bayeslmm.gaussian.residual_density import ResidualDensity
 from bayeslmm.graph.mapped import SmallMap, mapped
-from bayeslmm.graph.marginal import operation
 from bayeslmm.graph.numbers import f64
 from bayeslmm.graph.priors import (
     NODES,
@@ -173,15 +172,12 @@ def residual_values(model: Model, values: Floats) -> FreeValues:
     return out | number_values("residual", c.pattern, c.places, priors, own)
 
 
-def residual_loglik(model: Model, e: Any, numbers: Any) -> Any:
-    """log N(e; 0, R), a scalar, at residuals of the rows in the likelihood, (n,)."""
-    import pytensor.tensor as pt
-
+def residual_density(model: Model) -> ResidualDensity:
+    """log N(e; 0, R) of the rows in the likelihood, and draws of it."""
     noise = noise_of(model)
     assert noise is not None
     place = np.searchsorted(np.flatnonzero(model.used), noise.rows)
-    density = ResidualDensity(noise, place, model.sigma_known)
-    return operation()(density)(pt.concatenate([e, numbers]))[0]
+    return ResidualDensity(noise, place, model.sigma_known)
 
 
 def stratified_sd(model: Model) -> Any:

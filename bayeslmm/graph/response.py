@@ -11,9 +11,10 @@ import numpy as np
 from bayeslmm.graph.bounded import ordered, unit
 from bayeslmm.graph.joint_priors import residual_sd
 from bayeslmm.graph.links import inverse
+from bayeslmm.graph.marginal import operation
 from bayeslmm.graph.numbers import f64
 from bayeslmm.graph.observe import observe
-from bayeslmm.graph.patterns import residual_loglik, residual_parameters
+from bayeslmm.graph.patterns import residual_density, residual_parameters
 from bayeslmm.graph.priors import scalar
 from bayeslmm.model import Model
 from bayeslmm.model.names import response_name
@@ -77,9 +78,7 @@ def response(model: Model, eta: Any, values: Mapping[str, Any]) -> None:
         structured_response(model, eta, values)
         return
     used, extras = model.used, model.design.extras
-    name = response_name(model)
-    while name in pm.modelcontext(None).named_vars:
-        name += "_"
+    name = _free_name(model)
     y = pm.Data(f"{name}_data", typed(model), dims="row")
     trials = None
     if model.trials is not None:
@@ -94,12 +93,39 @@ def response(model: Model, eta: Any, values: Mapping[str, Any]) -> None:
 
 
 def structured_response(model: Model, eta: Any, values: Mapping[str, Any]) -> None:
-    """A Gaussian response whose residuals have a structure: a potential of its own."""
+    """A Gaussian response whose residuals have a structure: one multivariate variable, with one
+    log density of all rows."""
+    import pymc as pm
+    import pytensor.tensor as pt
+
+    name, density = _free_name(model), residual_density(model)
+    y = pm.Data(f"{name}_data", typed(model), dims="row")
+    numbers = residual_parameters(model, None if model.sigma_known else values["sigma"])
+
+    def logp(value: Any, eta: Any, numbers: Any) -> Any:
+        return operation()(density)(pt.concatenate([value - eta, numbers]))[0]
+
+    def random(eta: Any, numbers: Any, rng: Any = None, size: Any = None) -> Any:
+        shape = (*(eta.shape[:-1] if size is None else size), eta.shape[-1])
+        found = np.broadcast_to(eta, shape).reshape(-1, shape[-1])
+        own = np.broadcast_to(numbers, (*shape[:-1], numbers.shape[-1]))
+        drawn = density.draw(own.reshape(-1, own.shape[-1]), rng)
+        return (found + drawn).reshape(shape)
+
+    pm.CustomDist(
+        name, eta, numbers, logp=logp, random=random, signature="(n),(k)->(n)",
+        observed=y, dims="row",
+    )  # fmt: skip
+
+
+def _free_name(model: Model) -> str:
+    """The response's name, with underscores where a parameter has it."""
     import pymc as pm
 
-    y = pm.Data(f"{response_name(model)}_data", typed(model), dims="row")
-    numbers = residual_parameters(model, None if model.sigma_known else values["sigma"])
-    pm.Potential(f"{response_name(model)}_loglik", residual_loglik(model, y - eta, numbers))
+    name = response_name(model)
+    while name in pm.modelcontext(None).named_vars:
+        name += "_"
+    return name
 
 
 def typed(model: Model) -> Any:
