@@ -13,7 +13,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from bayeslmm import fit as fitting
-from bayeslmm.api.choices import Method, Missing
+from bayeslmm.api.choices import FamilyName, LinkName, Method, Missing, Parametrisation
 from bayeslmm.api.door import Answering, places
 from bayeslmm.api.fit import Fit
 from bayeslmm.api.show import BAYESIAN, model_html, model_text
@@ -84,8 +84,8 @@ class Model(Answering):
         formula: str,
         data: Any,
         *,
-        family: str = "gaussian",
-        link: str | None = None,
+        family: FamilyName = "gaussian",
+        link: LinkName | None = None,
         priors: Mapping[str, str | Prior] | str | None = None,
         residual: Any = None,
         random: Mapping[str, str] | None = None,
@@ -196,7 +196,7 @@ class Model(Answering):
         self,
         *,
         marginal: bool = False,
-        parametrisation: str | Mapping[str, str] = "auto",
+        parametrisation: Parametrisation | Mapping[str, Parametrisation] = "auto",
         likelihood: bool = True,
     ) -> Any:
         """The specification as a plain `pm.Model`.

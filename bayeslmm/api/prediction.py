@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtri
 
 from bayeslmm.api.show import Section, Summary, format_number
+from bayeslmm.fit.levels import LEVEL, check_level
 from bayeslmm.predict.blp import best_linear
 from bayeslmm.predict.blp_moments import read_task
 
@@ -66,17 +67,18 @@ class LinearPrediction:
     coefs: tuple[str, ...]
     notes: tuple[str, ...] = ()
 
-    def table(self) -> pd.DataFrame:
+    def table(self, *, level: float = LEVEL) -> pd.DataFrame:
         """``estimate, std_error, lower, upper`` of each prediction.
 
-        The bounds are a 95 % normal interval for the new observation at the given variances.
+        The bounds are a normal interval of probability `level` for the new observation at the
+        given variances.
         """
-        return _interval(self.prediction, self.std_error, self.labels)
+        return _interval(self.prediction, self.std_error, self.labels, level)
 
-    def fixef(self) -> pd.DataFrame:
+    def fixef(self, *, level: float = LEVEL) -> pd.DataFrame:
         """``estimate, std_error, lower, upper`` of beta, index ``coef``."""
         sd = np.sqrt(np.diag(self.beta_covariance))
-        return _interval(self.beta, sd, pd.Index(self.coefs, name="coef"))
+        return _interval(self.beta, sd, pd.Index(self.coefs, name="coef"), level)
 
     def _summary(self) -> Summary:
         n, m = self.weights.shape
@@ -183,8 +185,8 @@ def blp(
     )
 
 
-def _interval(estimate: Floats, std_error: Floats, index: pd.Index) -> pd.DataFrame:
-    half = ndtri(0.975) * std_error
+def _interval(estimate: Floats, std_error: Floats, index: pd.Index, level: float) -> pd.DataFrame:
+    half = ndtri((1 + check_level(level)) / 2) * std_error
     return pd.DataFrame(
         {
             "estimate": estimate,

@@ -8,6 +8,7 @@ from typing import Any
 
 import xarray as xr
 
+from bayeslmm.api.choices import Drawing
 from bayeslmm.api.fit import Fit
 from bayeslmm.api.model import Model
 from bayeslmm.diagnostics import calibrate as calibrating
@@ -21,7 +22,7 @@ from bayeslmm.graph import new_data as rows_for_pymc
 
 def calibrate(
     model: Model,
-    method: str = "exact",
+    method: Drawing = "exact",
     n: int = 500,
     *,
     seed: int | None = None,

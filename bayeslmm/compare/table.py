@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable
+from typing import Literal, get_args
 
 import pandas as pd
 
 from bayeslmm.compare.fits import Fits, HoldsFit, named
 from bayeslmm.errors import MethodError, ModelError
+from bayeslmm.fit.levels import LEVEL, check_level
+from bayeslmm.fit.tables import COLUMNS
 
 KINDS: list[Hashable] = ["fixed", "sd", "cor", "par", "random"]
-EFFECTS = ("fixed", "all")
+Shown = Literal["fixed", "all"]
+EFFECTS = get_args(Shown)
 VALUES = ["estimate", "std_error"]
 KEYS = ["kind", "group", "level", "coef"]
 
 
-def compare_fits(fits: Fits, *, effects: str = "fixed") -> pd.DataFrame:
+def compare_fits(
+    fits: Fits, *, effects: Shown = "fixed", level: float | None = None
+) -> pd.DataFrame:
     """Lay fits side by side, parameter by parameter.
 
     Parameters
@@ -25,14 +31,17 @@ def compare_fits(fits: Fits, *, effects: str = "fixed") -> pd.DataFrame:
     effects : {"fixed", "all"}
         ``"fixed"``: fixed effects, standard deviations (sigma too) and correlations; ``"all"``
         adds the random effects of every level.
+    level : float, optional
+        Adds the bounds ``lower`` and ``upper`` of the central intervals of this probability.
 
     Returns
     -------
     DataFrame
         Index ``kind`` (``fixed``, ``sd``, ``cor``, ``random``), ``group`` and ``coef``, a
         correlation's as ``"Intercept, Days"``; with ``effects="all"`` also ``level``. Columns
-        ``(fit, "estimate" | "std_error")``: posterior mean and standard deviation in Bayesian
-        fits. NaN where a fit doesn't have the parameter.
+        ``(fit, "estimate" | "std_error")``, posterior mean and standard deviation in Bayesian
+        fits, and with `level` also ``lower`` and ``upper``. NaN where a fit doesn't have
+        the parameter.
 
     Raises
     ------
@@ -40,28 +49,33 @@ def compare_fits(fits: Fits, *, effects: str = "fixed") -> pd.DataFrame:
         No fit, or an object that is not a fit.
     ModelError
         Fits of different responses.
+    MethodError
+        A level that is not between 0 and 1; unknown `effects`.
     """
     if effects not in EFFECTS:
         raise MethodError(f"Unknown effects={effects!r}", allowed=EFFECTS)
     chosen = named(fits)
     _require_one_response(chosen)
-    tables = {name: parameters(fit, effects) for name, fit in chosen.items()}
+    checked = None if level is None else check_level(level)
+    tables = {name: parameters(fit, effects, checked) for name, fit in chosen.items()}
     ordered = in_order(key for table in tables.values() for key in table.index)
     out = pd.concat({name: table.reindex(ordered) for name, table in tables.items()}, axis=1)
     out.columns = out.columns.set_names(["fit", "value"])
     return out if effects == "all" else out.droplevel("level")
 
 
-def parameters(fit: HoldsFit, effects: str) -> pd.DataFrame:
-    """Estimates and standard errors of one fit by ``kind, group, level, coef``."""
-    fixed = fit.fixef()[VALUES].reset_index().assign(kind="fixed", group="", level="")
-    scales = fit.varcorr()
+def parameters(fit: HoldsFit, effects: str, level: float | None = None) -> pd.DataFrame:
+    """Estimates and standard errors of one fit, with a level also the bounds of intervals, by
+    ``kind, group, level, coef``."""
+    values, at = (VALUES, LEVEL) if level is None else (COLUMNS, level)
+    fixed = fit.fixef(level=at).reset_index().assign(kind="fixed", group="", level="")
+    scales = fit.varcorr(level=at)
     pair = scales["coef"].str.cat(scales["coef2"], sep=", ")
     scales = scales.assign(coef=scales["coef"].where(scales["kind"] != "cor", pair), level="")
     frames = [fixed, scales]
     if effects == "all":
-        frames.append(fit.ranef().assign(kind="random"))
-    rows = [frame[[*KEYS, *VALUES]].astype({"level": object}) for frame in frames if len(frame)]
+        frames.append(fit.ranef(level=at).assign(kind="random"))
+    rows = [frame[[*KEYS, *values]].astype({"level": object}) for frame in frames if len(frame)]
     table = pd.concat(rows, ignore_index=True).set_index(KEYS)
     return table.reindex(in_order(table.index))
 

@@ -10,7 +10,7 @@ from bayeslmm.engines.base import Engine
 from bayeslmm.engines.posteriors import improper
 from bayeslmm.engines.recover import check_memory
 from bayeslmm.engines.sampled import of_collapsed, of_hierarchical
-from bayeslmm.engines.sampling import check_sampling, run, sampler_of
+from bayeslmm.engines.sampling import Sampler, check_sampling, run, sampler_of
 from bayeslmm.errors import MethodError
 from bayeslmm.fit.tree import FitValues
 from bayeslmm.graph import built, choose, collapsed
@@ -36,7 +36,7 @@ class Nuts(Engine):
         seed: int | None,
         draws: int,
         chains: int,
-        sampler: str | None = None,
+        sampler: Sampler | None = None,
         tune: int = 1000,
         target_accept: float | None = None,
         parametrisation: str | Mapping[str, str] = "auto",

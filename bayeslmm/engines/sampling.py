@@ -8,7 +8,7 @@ import logging
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import xarray as xr
@@ -17,8 +17,10 @@ from bayeslmm.errors import MethodError, is_finite, nearest
 from bayeslmm.fit.tree import SAMPLE
 from bayeslmm.linalg.compiled import one_blas_thread
 
+Sampler = Literal["nutpie", "pymc", "numpyro", "blackjax"]
+
 #: What each sampler needs to be installed, and the extra of ours that brings it, if one does.
-SAMPLERS: dict[str, tuple[str, str | None]] = {
+SAMPLERS: dict[Sampler, tuple[str, str | None]] = {
     "nutpie": ("nutpie", "nutpie"),
     "pymc": ("pymc", None),
     "numpyro": ("numpyro", "numpyro"),
@@ -27,7 +29,7 @@ SAMPLERS: dict[str, tuple[str, str | None]] = {
 
 
 def run(
-    built: Any, *, sampler: str, draws: int, tune: int, chains: int, seed: int | None,
+    built: Any, *, sampler: Sampler, draws: int, tune: int, chains: int, seed: int | None,
     target_accept: float, progress: bool, options: Mapping[str, Any],
 ) -> xr.DataTree:  # fmt: skip
     """`pymc.sample` on a model, its own logs and warnings kept quiet.
@@ -60,7 +62,7 @@ def run(
         )
 
 
-def sampler_of(name: str | None) -> str:
+def sampler_of(name: Sampler | None) -> Sampler:
     """The sampler that is meant: nutpie where it is installed and nothing is said, else PyMC's.
 
     Raises

@@ -10,6 +10,7 @@ import pandas as pd
 
 from bayeslmm.compare.fits import HoldsFit, block_index
 from bayeslmm.errors import FitError
+from bayeslmm.fit.levels import LEVEL, check_level, percent
 from bayeslmm.model import Model
 from bayeslmm.plots.canvas import canvas, is_axes
 from bayeslmm.plots.choice import chosen_coefs, joined, part_of, share_of, spread_choice
@@ -31,10 +32,11 @@ def plot_ranef(
     *,
     group: str | None = None,
     coefs: str | Sequence[str] | None = None,
+    level: float = LEVEL,
     ax: Place = None,
     figsize: tuple[float, float] | None = None,
 ) -> Drawn:
-    """Draw the random effects with their 95 % intervals.
+    """Draw the random effects with their intervals.
 
     There is a panel for each factor and coefficient. The levels of a factor are sorted by its
     first coefficient, so that a row is the same level in all its panels. The title names what is
@@ -48,6 +50,8 @@ def plot_ranef(
         `coefs` is given.
     coefs : str or sequence of str, optional
         Coefficients to draw; by default all, up to six, or the first if `ax` is one Axes.
+    level : float
+        Probability of the intervals, stated in the label of the axis.
     ax : Axes, sequence of Axes, Figure or SubFigure, optional
         Where to draw: as many axes as panels, or a figure that gets the panels; a new figure by
         default.
@@ -62,7 +66,7 @@ def plot_ranef(
     Raises
     ------
     MethodError
-        An unknown factor or coefficient.
+        An unknown factor or coefficient; a level that is not between 0 and 1.
 
     Warns
     -----
@@ -72,7 +76,8 @@ def plot_ranef(
     if not isinstance(fit, HoldsFit):
         raise FitError("The first argument must be one fit", got=type(fit).__name__)
     parts, note = _parts(fit.resolved, group, coefs, one=is_axes(ax))
-    tables = [_sorted(fit.ranef(), factor, names) for factor, names in parts]
+    table = fit.ranef(level=check_level(level))
+    tables = [_sorted(table, factor, names) for factor, names in parts]
     n_rows = max(len(rows) for factor in tables for rows in factor.values())
     height = 1.0 + 0.16 * min(max(n_rows, 8), NAMED)
     with house():
@@ -89,7 +94,7 @@ def plot_ranef(
         unnamed = [factor for (factor, _), rows in zip(parts, tables, strict=True) if _many(rows)]
         names = f"too many levels of {', '.join(unnamed)} to be labelled" if unnamed else ""
         note = joined(note, names, *_shares(fit.resolved, parts))
-        area.label(f"random effect with its 95 % interval ({fit.method})", title=note)
+        area.label(f"random effect with its {percent(level)} interval ({fit.method})", title=note)
     return area.drawn
 
 

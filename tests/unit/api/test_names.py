@@ -6,11 +6,16 @@ import copy
 import pickle
 import re
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 import bayeslmm as bl
+from bayeslmm.api.choices import Drawing, FamilyName, LinkName, Method
 from bayeslmm.counterparts import answers
+from bayeslmm.engines import ENGINES
+from bayeslmm.engines.sampling import SAMPLERS, Sampler
+from bayeslmm.families import FAMILIES, LINKS
 
 
 @pytest.fixture(scope="module")
@@ -88,3 +93,11 @@ def test_a_fit_knows_its_model(fit: bl.Fit, tmp_path: Path) -> None:
     again = bl.load_fit(tmp_path / "fit.nc")
     assert isinstance(again.model, bl.Model)
     assert again.model.fit("reml").loglik == pytest.approx(fit.loglik, abs=1e-8)
+
+
+def test_the_types_of_options_are_the_registries() -> None:
+    assert set(get_args(FamilyName)) == set(FAMILIES)
+    assert set(get_args(LinkName)) == set(LINKS)
+    assert set(get_args(Method)) == {"auto", *ENGINES}
+    assert set(get_args(Sampler)) == set(SAMPLERS)
+    assert set(get_args(Drawing)) <= set(ENGINES)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import bayeslmm as bl
+from bayeslmm.errors import MethodError
 
 
 def test_every_parameter_once_with_each_fits_numbers(reml: bl.Fit, exact: bl.Fit) -> None:
@@ -67,3 +68,15 @@ def test_refusals(reml: bl.Fit, dyestuff2: tuple[bl.Model, bl.Fit]) -> None:
         bl.compare_fits({"it": reml}, effects="random")
     with pytest.raises(e.ModelError, match=r"different responses.*Reaction.*Yield"):
         bl.compare_fits({"a": reml, "b": dyestuff2[1]})
+
+
+def test_bounds_at_any_level(reml: bl.Fit, exact: bl.Fit) -> None:
+    table = bl.compare_fits({"a": reml, "b": exact}, effects="all", level=0.8)
+    assert list(table["a"].columns) == ["estimate", "std_error", "lower", "upper"]
+    for name, fit in (("a", reml), ("b", exact)):
+        found = table[name][["lower", "upper"]].to_numpy()
+        parts = [f[["lower", "upper"]] for f in (fit.fixef(level=0.8), fit.ranef(level=0.8))]
+        np.testing.assert_array_equal(found[: len(parts[0])], parts[0])
+        np.testing.assert_array_equal(found[-len(parts[1]) :], parts[1])
+    with pytest.raises(MethodError, match="probability"):
+        bl.compare_fits(reml, level=95)

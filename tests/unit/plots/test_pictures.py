@@ -139,9 +139,12 @@ def test_users_axes_are_used(sleepstudy: bl.Model, reml: bl.Fit) -> None:
     figure.canvas.draw()
 
 
-def test_caterpillar_is_sorted_with_its_intervals(reml: bl.Fit) -> None:
-    axes = panels(bl.plot_ranef(reml))
-    table = reml.ranef()
+@pytest.mark.parametrize("level", [0.95, 0.5])
+def test_caterpillar_is_sorted_with_its_intervals(reml: bl.Fit, level: float) -> None:
+    drawn = bl.plot_ranef(reml, level=level)
+    axes = panels(drawn)
+    assert f"{100 * level:g} % interval" in figure_of(drawn).get_supxlabel()
+    table = reml.ranef(level=level)
     assert [ax.get_title() for ax in axes] == ["Intercept", "Days"]
     order = [text.get_text() for text in axes[0].get_yticklabels()]
     for ax in axes:

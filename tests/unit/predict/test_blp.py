@@ -294,6 +294,10 @@ def test_tables_and_print(data):
     half = 1.959963984540054 * found.std_error
     np.testing.assert_allclose(table["upper"] - table["estimate"], half)
     np.testing.assert_allclose(table["estimate"] - table["lower"], half)
+    for of in (found.table, found.fixef):
+        wide, narrow = of(), of(level=0.5)
+        ratio = (narrow["upper"] - narrow["lower"]) / (wide["upper"] - wide["lower"])
+        np.testing.assert_allclose(ratio, 0.6744897501960817 / 1.959963984540054)
     assert list(found.fixef().index) == ["one", "east", "north"]
     assert "universal kriging" in repr(found)
     assert "universal kriging" in found._repr_html_()
