@@ -140,8 +140,8 @@ def _group_rows(
     for block, g in zip(model.design.blocks, group_names(model), strict=True):
         coefs = [f"{label}{name}" for name in g.coefs]
         sds = parameter(tree, g.sd, draws, level)
-        for name, which in _sd_rows(block, g).items():
-            yield (g.shown, "sd", f"{label}{name}", "", *sds[which])
+        for name, place in _sd_rows(block, g).items():
+            yield (g.shown, "sd", f"{label}{name}", "", *sds[place])
         if g.pairs:
             free = {pair for t in model.terms if t.cor_key for pair in _pairs_of(t, g)}
             for pair, values in zip(
