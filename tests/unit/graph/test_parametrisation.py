@@ -29,7 +29,7 @@ def pastes() -> bl.Model:
 def test_chosen_by_reliability_and_told(pastes: bl.Model) -> None:
     choices = choose(pastes.resolved)
     assert list(choices) == ["batch", "batch:cask"]
-    assert all(c.name == "between" and "reliability" in c.text for c in choices.values())
+    assert all(c.name == "between" and "level reliabilities" in c.text for c in choices.values())
     reliability = [c.said.reliability.mean() for c in choices.values() if c.said]
     assert reliability[0] < 0.5 < reliability[1]
 
@@ -40,7 +40,7 @@ def test_asked_for_is_done(pastes: bl.Model) -> None:
         assert {c.name for c in choose(model, name).values()} == {name}
     mixed = choose(model, {"batch": "centred"})
     assert (mixed["batch"].name, mixed["batch:cask"].name) == ("centred", "between")
-    assert "asked" in mixed["batch"].text
+    assert "requested" in mixed["batch"].text
 
 
 @pytest.mark.parametrize("wrong", ["center", {"btach": "centred"}, {"batch": "none"}])
