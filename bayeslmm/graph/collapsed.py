@@ -74,7 +74,7 @@ def refusal(model: Model) -> str | None:
     """Why (beta, u) can't be integrated out, in words; None where they can."""
     reason = not_gaussian(model, "marginal=True")
     if reason is not None:
-        return reason.replace("'nuts' takes", "the hierarchical model takes")
+        return reason
     bad = unreachable(model)
     if bad:
         return (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 
 import cloudpickle
 import numpy as np
@@ -196,7 +197,7 @@ def test_what_has_no_closed_form_is_refused_in_words(formula, keywords, words):
     frame = frame_of(0).assign(m=np.arange(48) % 5)
     with pytest.raises(MethodError, match=words) as caught:
         collapsed(quietly(formula, frame, **keywords))
-    assert "hierarchical model takes" in str(caught.value)
+    assert re.search("use 'nuts'|hierarchical model takes", str(caught.value))
 
 
 @pytest.mark.skipif(not importlib.util.find_spec("jax"), reason="jax is not installed")

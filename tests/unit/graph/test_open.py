@@ -16,8 +16,9 @@ def built() -> pm.Model:
 
 def test_everything_has_a_readable_name_dims_and_coords(built: pm.Model) -> None:
     names = {v.name for v in built.free_RVs}
-    assert {"Intercept_centred", "slope_effect", "sd_Subject", "u_Subject", "sigma"} <= names
-    assert {"beta", "cor_Subject"} <= {v.name for v in built.deterministics}
+    assert {"Intercept_centred", "slope_effect", "u_Subject", "sigma"} <= names
+    assert "sd_Subject_centred" in names  # at the mean of Days, where its prior is
+    assert {"beta", "sd_Subject", "cor_Subject"} <= {v.name for v in built.deterministics}
     assert built.named_vars_to_dims["u_Subject"] == ("Subject", "Subject_coef")
     assert list(built.coords["Subject_coef"]) == ["Intercept", "Days"]
     assert list(built.coords["Subject"])[:2] == ["308", "309"]

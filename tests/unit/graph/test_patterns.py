@@ -29,6 +29,7 @@ from tests.unit.gaussian.structured import (
     relationships,
     setting_of,
 )
+from tests.unit.graph.joint import own_scales
 
 # PyTensor's own linker, which evaluates without compiling, looks for a BLAS that isn't needed
 pytestmark = pytest.mark.filterwarnings("ignore:PyTensor could not link to a BLAS")
@@ -70,10 +71,10 @@ def effects_part(s: Setting, values: Values) -> tuple[float, list[np.ndarray]]:
             if term.block != index:
                 continue
             own = list(term.columns)
+            scales, inner = own_scales(term, sd[own], R[np.ix_(own, own)])
             for c, key in zip(term.structure.free_sds(len(own)), term.sd_keys, strict=True):
-                total += float(model.priors[key].log_density(sd[own[c]]))
+                total += float(model.priors[key].log_density(scales[c]))
             if term.cor_key:
-                inner = R[np.ix_(own, own)]
                 total += float(model.priors[term.cor_key].log_density(inner[None])[0])
                 total += of_cholesky(inner)
             if isinstance(term.structure, Patterned):
