@@ -137,7 +137,7 @@ def _write_pictures(console: Console, model: Model, fits: dict[str, Fit], out: P
     for name, axes in pictures.items():
         picture = io.BytesIO()
         np.ravel(axes)[0].figure.savefig(picture, dpi=150)
-        write(out / f"{name}.png", picture.getbuffer(), "The picture")
+        write(out / f"{name}.png", picture.getvalue(), "The picture")
     paths = ", ".join(str(out / f"{name}.png") for name in pictures)
     console.print(f"\nPictures: {paths}", highlight=False, soft_wrap=True)
 

@@ -51,8 +51,10 @@ def save(path: str | Path, model: Model, values: FitValues) -> None:
         datasets[f"/{KNOWN_GROUP}"] = known_dataset(model)
     datasets |= {f"/{name}": dataset for name, dataset in groups.items()}
     check_texts(datasets)
-    content = xr.DataTree.from_dict(datasets).to_netcdf(engine="h5netcdf")
-    write(path, sealed(content), "The fit")
+    # released at once: a view outlived by its buffer is an error when garbage is collected
+    with xr.DataTree.from_dict(datasets).to_netcdf(engine="h5netcdf") as view:
+        content = sealed(view)
+    write(path, content, "The fit")
 
 
 def load(path: str | Path) -> tuple[Model, FitValues]:

@@ -76,7 +76,9 @@ def check_names(model: Model, values: FitValues) -> None:
     if not any(n in groups for n in (POSTERIOR, ESTIMATE)):
         raise ValueError("it has neither a posterior nor an estimate")
     for name in contract_names(model):
-        if not any(name in dataset for dataset in present):
+        if not any(name in dataset for dataset in present) or (
+            ESTIMATE in groups and name not in groups[ESTIMATE]
+        ):
             raise ValueError(f"variable {name!r} of the fit is missing")
         if POSTERIOR in groups and name not in groups[POSTERIOR] and _drawn(name, groups):
             raise ValueError(f"variable {name!r} is missing in the posterior")
