@@ -35,6 +35,7 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 STEP = 1e-5
 CHUNK = 4_000_000  # numbers whitened at once
+THREADED = 20_000  # numbers of a table below which a point's work holds the interpreter's lock
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,6 +59,11 @@ class Noisy:
     def seconds(self) -> float:
         return self.start.seconds + 1e-4 + 2e-8 * self.rows.table.size
 
+    def _least(self, size: int) -> int:
+        """Points, of so many, that are worth a thread of their own."""
+        small = self.rows.table.size < THREADED
+        return size if small else int(WORTH / self.seconds) + 1
+
     def _sweep(self, delta: Floats, task: Callable[[Ints, float, Solver], None]) -> None:
         """Run a task for every distinct point, with the places that have it, log|L| and its
         solver; on all threads, and never more than a few points' moments at a time."""
@@ -74,7 +80,7 @@ class Noisy:
                     task(order[ends[i] : ends[i + 1]], float(value), self.with_moments(m))
 
         with one_blas_thread():
-            sweep(part, len(unique), int(WORTH / self.seconds) + 1)
+            sweep(part, len(unique), self._least(len(unique)))
 
     def reduce(self, lambdas: Blocks) -> Reduced:
         blocks, delta = split(lambdas)
@@ -115,7 +121,7 @@ class Noisy:
                 out.log_det[here] += log_det
 
         with one_blas_thread():
-            sweep(part, len(delta), int(WORTH / self.seconds) + 1)
+            sweep(part, len(delta), self._least(len(delta)))
 
     def _draw_levels(
         self, lam: Floats, delta: Floats, outer: Floats, v: Floats, noise: Floats, out: Floats
@@ -135,7 +141,7 @@ class Noisy:
                 )
 
         with one_blas_thread():
-            sweep(part, len(delta), int(WORTH / self.seconds) + 1)
+            sweep(part, len(delta), self._least(len(delta)))
 
     def point(self, lambdas: Blocks) -> NoisyPoint:
         blocks, delta = lambdas[:-1] or (np.ones((1, 1)),), lambdas[-1]
