@@ -20,7 +20,7 @@ from bayeslmm.errors import ConvergenceWarning, MethodError, is_finite, warn
 from bayeslmm.fit.tree import FitValues, sample_stats_dataset, tree_of
 from bayeslmm.gaussian.target import Target, target
 from bayeslmm.linalg.importance import Weighted, resample, sample
-from bayeslmm.linalg.mode import find_mode
+from bayeslmm.linalg.mode import Mode, find_mode
 from bayeslmm.model import Model, not_gaussian, unreachable
 
 Floats = NDArray[np.float64]
@@ -31,6 +31,7 @@ RHAT_LIMIT = 1.01  # Vehtari et al., 2021, Bayesian Analysis 16(2)
 TUNE = 500
 MOST = 20  # variance parameters that importance sampling is asked to draw
 WORK = 8.0  # seconds of one core that the final weighted set may take, by count
+NEARBY, ROUGH = 1e-9, 0.3  # of psi, and of the log density there: more is rounding
 CHEAP = 2e-5  # seconds of an evaluation, below which calls cost more
 LEAST_SHARE, MOST_SHARE = 0.5, 2.5  # of the final set, in draws
 
@@ -85,21 +86,24 @@ class Exact(Engine):
         if reason is not None:
             raise MethodError(f"Method 'exact' is not available for this model: {reason}")
         rng = np.random.default_rng(seed)
+        mode = _mode(density, rng)
         if density.dimension > MOST:
             reason = f"the model has {density.dimension} variance parameters"
-            return _from_chain(density, reason, rng, (chains, draws), memory)
-        found = _weighted(density, rng, draws * chains)
+            return _from_chain(density, mode, reason, rng, (chains, draws), memory)
+        found = _weighted(density, mode, rng, draws * chains)
         khat = pareto_k(found)
         if khat > KHAT_DOUBT or found.efficiency < LEAST_EFFICIENCY:
-            found = _weighted(density, rng, draws * chains, effort=3)
+            found = _weighted(density, mode, rng, draws * chains, effort=3)
             khat = pareto_k(found)
         if khat < KHAT_LIMIT:
             return _from_weights(density, found, khat, rng, (chains, draws), memory)
         reason = f"the importance weights were unreliable (Pareto k-hat {khat:.2f})"
-        return _from_chain(density, reason, rng, (chains, draws), memory)
+        return _from_chain(density, mode, reason, rng, (chains, draws), memory)
 
 
-def _weighted(density: Target, rng: np.random.Generator, total: int, effort: int = 1) -> Weighted:
+def _weighted(
+    density: Target, mode: Mode, rng: np.random.Generator, total: int, effort: int = 1
+) -> Weighted:
     """The final weighted set: as large as helps, as small as the work allows.
 
     `effort` multiplies the draws that the proposal learns from.
@@ -108,11 +112,34 @@ def _weighted(density: Target, rng: np.random.Generator, total: int, effort: int
     size = int(np.clip(affordable, LEAST_SHARE * total, MOST_SHARE * total)) + 1
     return sample(
         density,
-        _begin(density, rng),
+        mode,
         rng,
         size=max(size, 200),
         round_size=effort * min(1000, max(200, size // 4)),
         cheap=density.seconds < CHEAP,
+    )
+
+
+def _mode(density: Target, rng: np.random.Generator) -> Mode:
+    """The mode; a density that rounding makes rough there is refused."""
+    try:
+        mode = find_mode(density, _begin(density, rng), batched=density.seconds < CHEAP)
+    except ValueError as error:
+        raise _rough("its gradient is not finite") from error
+    moves = NEARBY * np.random.default_rng(0).choice([-1.0, 1.0], (20, len(mode.x)))
+    values = density(mode.x + moves)
+    values = values[np.isfinite(values)]
+    spread = float(np.ptp(values)) if len(values) else np.inf
+    if spread > ROUGH:
+        raise _rough(f"its log differs by {spread:.2g} between points {NEARBY:.0e} apart")
+    return mode
+
+
+def _rough(how: str) -> MethodError:
+    return MethodError(
+        "Rounding hides the posterior of the variance parameters where it is highest: " + how,
+        hint="The response or a covariate is very large beside what varies in it: subtract its "
+        "mean, and take a unit in which its standard deviation is about 1",
     )
 
 
@@ -174,13 +201,13 @@ def _evidence(model: Model, found: Weighted) -> dict[str, float]:
 
 def _from_chain(
     density: Target,
+    mode: Mode,
     reason: str,
     rng: np.random.Generator,
     shape: tuple[int, int],
     memory: float,
 ) -> FitValues:
     """The variance parameters by NUTS on the same density; no evidence."""
-    mode = find_mode(density, _begin(density, rng))
     psi, chain = sample_chain(
         density, mode.x, mode.covariance, draws=shape[1], chains=shape[0], tune=TUNE,
         seed=int(rng.integers(2**31)),

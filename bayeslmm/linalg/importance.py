@@ -28,7 +28,7 @@ from bayeslmm.linalg.learn import (
     split,
     tempered,
 )
-from bayeslmm.linalg.mode import Density, Differenced, find_mode
+from bayeslmm.linalg.mode import Density, Differenced, Mode, find_mode
 from bayeslmm.linalg.proposal import Mixture
 from bayeslmm.linalg.warp import Warp, fit_warp
 
@@ -73,7 +73,7 @@ class Weighted:
 
 def sample(
     density: Density | Callable[[Floats], Floats],
-    start: Floats,
+    start: Floats | Mode,
     rng: np.random.Generator,
     *,
     size: int,
@@ -88,8 +88,8 @@ def sample(
     density : Density
         Log density in batches, −inf outside its domain, and its gradient; a bare function's
         gradient is taken by differences.
-    start : ndarray, shape (d,)
-        Where the search for the mode begins.
+    start : ndarray, shape (d,), or Mode
+        Where the search for the mode begins, or the mode.
     rng : Generator
     size : int
         Draws in the final set.
@@ -104,8 +104,11 @@ def sample(
     ValueError
         The density is not finite at the start.
     """
-    exact = density if isinstance(density, Density) else Differenced(density)
-    mode = find_mode(exact, start, batched=cheap)
+    if isinstance(start, Mode):
+        mode = start
+    else:
+        exact = density if isinstance(density, Density) else Differenced(density)
+        mode = find_mode(exact, start, batched=cheap)
     with np.errstate(over="ignore"):  # a point far out is of no weight, whatever overflows there
         warp = fit_warp(density, mode.x, mode.covariance)
         mixture = first_mixture(mode.covariance / np.outer(warp.scale, warp.scale))

@@ -22,6 +22,8 @@ LONGEST = 3.0  # of one step: coordinates are logs, where more is a leap into a 
 LEAST_CURVATURE = 0.05  # a flatter direction has no scale of its own; the search widens it
 DIFFERENCE = 1e-3
 AGAIN = 4  # climbs from where the first one ended
+MOST, MOST_EACH = 200, 50  # gradients of the climbs in all, and more for each coordinate
+MOST_CONDITION = 1e12  # of the covariance: a Cholesky factor exists, and rounding is far off
 
 
 @runtime_checkable
@@ -60,7 +62,8 @@ class Mode:
     x : ndarray, shape (d,)
     value : float
     covariance : ndarray, shape (d, d)
-        Inverse of the negative Hessian, its curvatures at least `LEAST_CURVATURE`.
+        Inverse of the negative Hessian, its curvatures at least `LEAST_CURVATURE`; its condition
+        is at most `MOST_CONDITION`.
     """
 
     x: Floats
@@ -70,6 +73,8 @@ class Mode:
 
 def find_mode(density: Density, start: Floats, *, batched: bool = False) -> Mode:
     """Climb to the mode, and measure the curvature there.
+
+    The climbs take `MOST` + d `MOST_EACH` gradients at most, and end at the highest point of these.
 
     Parameters
     ----------
@@ -86,6 +91,7 @@ def find_mode(density: Density, start: Floats, *, batched: bool = False) -> Mode
         The density is zero or its gradient not finite at the start.
     """
     x = np.asarray(start, dtype=np.float64)
+    density = _Bounded(density, MOST + MOST_EACH * len(x))
     value, slope = _at(density, x)
     if not np.isfinite(value):
         raise ValueError("the log density is not finite at the starting point")
@@ -94,7 +100,7 @@ def find_mode(density: Density, start: Floats, *, batched: bool = False) -> Mode
         x, value, slope = _climb(density, x, value, slope, inverse, scaled=scaled)
         # After a cliff the climb may have believed in too short a scale; this one is exact.
         inverse = covariance = _covariance(density, x, batched)
-        if float(slope @ covariance @ slope) < 4 * RISE:
+        if density.spent or float(slope @ covariance @ slope) < 4 * RISE:
             break
     # Close to the mode this step lands on it; elsewhere it may not help.
     last = x + _bounded(covariance @ slope)
@@ -102,8 +108,26 @@ def find_mode(density: Density, start: Floats, *, batched: bool = False) -> Mode
     return Mode(last, last_value, covariance) if last_value > value else Mode(x, value, covariance)
 
 
+class _Bounded:
+    """A density whose gradients are counted; past the bound on them a climb ends."""
+
+    def __init__(self, density: Density, left: int) -> None:
+        self.density, self.left = density, left
+
+    def __call__(self, psi: Floats, /) -> Floats:
+        return self.density(psi)
+
+    def value_and_gradient(self, psi: Floats, /) -> tuple[float, Floats]:
+        self.left -= 1
+        return self.density.value_and_gradient(psi)
+
+    @property
+    def spent(self) -> bool:
+        return self.left <= 0
+
+
 def _climb(
-    density: Density, x: Floats, value: float, slope: Floats, inverse: Floats, *, scaled: bool
+    density: _Bounded, x: Floats, value: float, slope: Floats, inverse: Floats, *, scaled: bool
 ) -> tuple[Floats, float, Floats]:
     """BFGS with backtracking, to within `RISE` of the mode as far as it can tell.
 
@@ -111,7 +135,7 @@ def _climb(
     """
     for count in range(200):
         rise = float(slope @ inverse @ slope)
-        if rise == 0 or (count and rise < RISE):
+        if density.spent or rise == 0 or (count and rise < RISE):
             break
         step = _bounded(inverse @ slope)
         found = _backtrack(density, x, value, step, float(slope @ step))
@@ -124,11 +148,13 @@ def _climb(
 
 
 def _backtrack(
-    density: Density, x: Floats, value: float, step: Floats, rate: float
+    density: _Bounded, x: Floats, value: float, step: Floats, rate: float
 ) -> tuple[Floats, float, Floats] | None:
     """The first of ever shorter steps that rises enough (Armijo); None if none does."""
     t = 1.0
     for _ in range(30):
+        if density.spent:
+            break
         moved = x + t * step
         there, slope = _at(density, moved)
         if there >= value + 1e-4 * t * rate:
@@ -151,7 +177,7 @@ def _updated(inverse: Floats, s: Floats, y: Floats, *, first: bool) -> Floats:
 
 
 def _covariance(density: Density, x: Floats, batched: bool) -> Floats:
-    """Inverse of the negative Hessian, floored."""
+    """Inverse of the negative Hessian, its curvatures from a floor to a ceiling."""
     if batched:
         with np.errstate(invalid="ignore"):  # no density beyond a bound of a prior
             curvature = -hessian(density, x, step=10 * DIFFERENCE)
@@ -164,7 +190,8 @@ def _covariance(density: Density, x: Floats, batched: bool) -> Floats:
         curvature = np.array(rows).reshape(len(x), len(x))
     curvature = np.where(np.isfinite(curvature), curvature, 0.0)
     values, vectors = np.linalg.eigh(0.5 * (curvature + curvature.T))
-    return (vectors / np.maximum(values, LEAST_CURVATURE)) @ vectors.T
+    floor = max(LEAST_CURVATURE, float(values.min(initial=np.inf)) if len(x) else 0.0)
+    return (vectors / np.clip(values, floor, MOST_CONDITION * floor)) @ vectors.T
 
 
 def _at(density: Density, x: Floats) -> tuple[float, Floats]:

@@ -187,3 +187,17 @@ def test_a_forked_child_has_threads_of_its_own() -> None:
     child.start()
     assert queue.get(timeout=60) == expected
     child.join(10)
+
+
+def test_a_posterior_that_rounding_hides_is_refused() -> None:
+    """A response of 1e8 with errors known to be about 1: log densities are right to 1 at best."""
+    data = {
+        "y": [213363200.0, 205063900.0, 117189700.0, 437006700.0, 214071800.0, 325152200.0],
+        "x": [-1.0, -1.0, -1.0, -1.0, 1.0, 1.0],
+        "g": ["a", "a", "a", "b", "a", "b"],
+        "s": [0.53, 1.69, 0.78, 0.48, 2.49, 2.88],
+    }
+    with pytest.warns(bl.errors.IdentifiabilityWarning, match="3 variance parameters for 2"):
+        model = bl.Model("y ~ (x | g)", data, known_sd="s")
+    with pytest.raises(bl.errors.MethodError, match="Rounding hides the posterior"):
+        model.fit("exact", seed=1, draws=50, chains=2)

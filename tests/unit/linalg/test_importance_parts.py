@@ -7,7 +7,15 @@ import pytest
 from scipy import integrate, stats
 
 from bayeslmm.linalg.learn import first_mixture, learn, split
-from bayeslmm.linalg.mode import LEAST_CURVATURE, Differenced, find_mode
+from bayeslmm.linalg.mode import (
+    AGAIN,
+    LEAST_CURVATURE,
+    MOST,
+    MOST_CONDITION,
+    MOST_EACH,
+    Differenced,
+    find_mode,
+)
 from bayeslmm.linalg.proposal import mixture
 from bayeslmm.linalg.warp import LEAST_BEND, MOST_BEND, Warp, fit_warp
 
@@ -63,6 +71,43 @@ def test_mode_of_a_skewed_density_from_both_sides(start: float) -> None:
 def test_a_direction_without_curvature_has_a_bounded_scale() -> None:
     found = find_mode(Differenced(lambda x: -0.5 * x[:, 0] ** 2), np.array([1.0, 0.0]))
     np.testing.assert_allclose(np.diag(found.covariance), [1, 1 / LEAST_CURVATURE], rtol=1e-4)
+
+
+def test_a_rough_density_ends_the_climb() -> None:
+    """A slope that promises a rise everywhere, and values that jump: the climb is cut."""
+    rough = Rough()
+    found = find_mode(rough, np.zeros(3))
+    assert rough.gradients <= MOST + 3 * MOST_EACH + 2 * 3 * (1 + AGAIN) + 1
+    assert np.isfinite(found.value)
+
+
+class Rough(LogGamma):
+    """Values and gradients that have nothing to do with each other."""
+
+    def __init__(self) -> None:
+        super().__init__(np.ones(3))
+
+    def value_and_gradient(self, x: np.ndarray) -> tuple[float, np.ndarray]:
+        self.gradients += 1
+        rng = np.random.default_rng(self.gradients)
+        return float(rng.normal()) + 0.1 * self.gradients, 1e3 * rng.normal(size=3)
+
+
+def test_a_ridge_beyond_rounding_has_a_covariance_with_a_factor() -> None:
+    """Curvatures from 1 to 1e17, turned: an inverse alone would be singular in doubles."""
+    turn = np.linalg.qr(np.random.default_rng(6).normal(size=(3, 3)))[0]
+    H = (turn * [1e17, 1.0, 1.0]) @ turn.T
+
+    class Ridge:
+        def __call__(self, x: np.ndarray) -> np.ndarray:
+            return -0.5 * np.einsum("si,ij,sj->s", x, H, x)
+
+        def value_and_gradient(self, x: np.ndarray) -> tuple[float, np.ndarray]:
+            return float(self(x[None])[0]), -H @ x
+
+    found = find_mode(Ridge(), np.zeros(3)).covariance
+    assert np.linalg.cond(found) < 2 * MOST_CONDITION
+    assert np.all(np.isfinite(np.linalg.cholesky(found)))
 
 
 def test_no_density_at_the_start_is_refused() -> None:
