@@ -8,6 +8,7 @@ the mode and scaled by the curvature there, so that the chain begins in a round 
 from __future__ import annotations
 
 import importlib.util
+import time
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -16,18 +17,24 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bayeslmm.errors import MethodError
+from bayeslmm.errors import FitError, MethodError
 from bayeslmm.linalg.mode import Density
 
 Floats = NDArray[np.float64]
 TARGET_ACCEPT = 0.9
 VARIABLE = "z"
+MOST_STEPS = 100  # gradients a draw, on average; a posterior near normal takes 7 to 31
+USUAL_STEPS, LONG = 15, 10.0  # gradients a draw, and expected seconds, for progress to be shown
 
 
 class OutOfDomain(ValueError):
     """A point without density; the sampler counts a divergence there and goes on."""
 
     is_recoverable = True
+
+
+class Spent(RuntimeError):
+    """The gradients that a chain may take are spent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +70,9 @@ def sample_chain(
 ) -> tuple[Floats, ChainStats]:
     """Sample a log density by the No-U-Turn sampler.
 
+    It takes `MOST_STEPS` gradients a draw at most, on average over all, and shows its progress
+    where it is expected to take long.
+
     Parameters
     ----------
     density : Density
@@ -84,6 +94,8 @@ def sample_chain(
     ------
     MethodError
         nutpie is not installed.
+    FitError
+        The gradients are spent, or the density is nowhere finite about the start.
     """
     if importlib.util.find_spec("nutpie") is None:
         raise MethodError(
@@ -94,10 +106,12 @@ def sample_chain(
     from nutpie.compiled_pyfunc import from_pyfunc
 
     factor = np.linalg.cholesky(covariance)
-    d = len(start)
+    d, total = len(start), chains * (draws + tune)
+    budget = _Budget(density, MOST_STEPS * total)
+    expected = USUAL_STEPS * total * budget.seconds(start)
     model = from_pyfunc(
         d,
-        lambda: _log_density(density, start, factor),
+        lambda: _log_density(budget, start, factor),
         lambda *seeds: _expand,
         [np.dtype(np.float64)],
         [(d,)],
@@ -105,17 +119,55 @@ def sample_chain(
     )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        tree = nutpie.sample(
-            model, draws=draws, tune=tune, chains=chains, cores=1, seed=seed,
-            progress_bar=False, save_warmup=False, target_accept=TARGET_ACCEPT,
-        )  # fmt: skip
+        try:
+            tree = nutpie.sample(
+                model, draws=draws, tune=tune, chains=chains, cores=1, seed=seed,
+                progress_bar=expected > LONG, save_warmup=False, target_accept=TARGET_ACCEPT,
+            )  # fmt: skip
+        except RuntimeError as error:
+            raise budget.failure() from error
     z = tree["posterior"][VARIABLE].values
     psi = start + z @ factor.T
     return psi, _stats(psi, tree["sample_stats"].dataset)
 
 
+class _Budget:
+    """A density whose gradients are counted, with a bound on them."""
+
+    def __init__(self, density: Density, most: int) -> None:
+        self.density, self.most, self.taken = density, most, 0
+
+    def seconds(self, x: Floats) -> float:
+        """Of one gradient, from two at x; the first may compile."""
+        self.density.value_and_gradient(x)
+        begin = time.perf_counter()
+        self.density.value_and_gradient(x)
+        return time.perf_counter() - begin
+
+    def value_and_gradient(self, x: Floats) -> tuple[float, Floats]:
+        self.taken += 1
+        if self.taken > self.most:
+            raise Spent("the gradients are spent")
+        return self.density.value_and_gradient(x)
+
+    def failure(self) -> FitError:
+        """Why the sampler stopped."""
+        if self.taken <= self.most:
+            what = "NUTS found no point to start from: the density is not finite about the mode"
+        else:
+            what = (
+                f"NUTS took {self.most} gradients of the variance parameters' density without "
+                "finishing: their posterior is too irregular for it"
+            )
+        hint = (
+            "Leave out random effects that the data do not determine, give tighter priors of the "
+            "standard deviations, or use method 'nuts'"
+        )
+        return FitError(what, hint=hint)
+
+
 def _log_density(
-    density: Density, start: Floats, factor: Floats
+    density: _Budget, start: Floats, factor: Floats
 ) -> Callable[[Floats], tuple[float, Floats]]:
     """Value and gradient in the standardised coordinates z, psi = start + factor z."""
 

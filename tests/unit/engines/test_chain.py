@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
+import bayeslmm.engines.chain as chain_module
 from bayeslmm.engines.chain import sample_chain
-from bayeslmm.errors import MethodError
+from bayeslmm.errors import FitError, MethodError
 
 Floats = np.ndarray
 
@@ -90,3 +91,25 @@ def test_without_nutpie_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(MethodError, match=r"bayeslmm\[nutpie\]"):
         run(CORRELATED, CORRELATED.mean, CORRELATED.covariance)
+
+
+def test_a_chain_ends_with_its_gradients(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Past the bound, in the first chain or the last, there is an error and not another chain."""
+    seen: list[Floats] = []
+
+    class Counted(Gaussian):
+        def value_and_gradient(self, psi: Floats) -> tuple[float, Floats]:
+            seen.append(psi)
+            return super().value_and_gradient(psi)
+
+    density = Counted(np.zeros(2), np.eye(2))
+    monkeypatch.setattr(chain_module, "MOST_STEPS", 2)
+    with pytest.raises(FitError, match="NUTS took 400 gradients"):
+        sample_chain(density, np.zeros(2), np.eye(2), draws=60, chains=2, tune=40, seed=1)
+    assert len(seen) == 400 + 2
+
+
+def test_nowhere_to_begin() -> None:
+    nowhere = Gaussian(np.zeros(2), np.full((2, 2), np.inf))
+    with pytest.raises(FitError, match="no point to start from"):
+        sample_chain(nowhere, np.zeros(2), np.eye(2), draws=6, chains=1, tune=4, seed=1)
