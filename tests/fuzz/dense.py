@@ -77,7 +77,7 @@ def dense_of(model: bl.Model, fit: bl.Fit, columns: list[int]) -> Dense:
     V = np.diag(sigma**2 / resolved.precision_weights[used].astype(np.longdouble))
     parts = []
     for block, names in zip(design.blocks, group_names(resolved), strict=True):
-        sd = np.asarray(tree[names.sd].values, np.longdouble)
+        sd = np.asarray(tree[names.sd].values, np.longdouble)[list(names.sd_of)]
         correlation = np.eye(block.n_coefs, dtype=np.longdouble)
         if names.pairs:
             for (i, j), value in zip(names.pairs, tree[names.cor].values, strict=True):

@@ -11,9 +11,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 import bayeslmm as bl
 from bayeslmm.errors import BayeslmmError, BayeslmmWarning
+from bayeslmm.model.names import group_names
 from tests.fuzz.dense import dense_of
 from tests.fuzz.formulas import Case, case_of
 
@@ -198,6 +200,21 @@ def unfinite(fit: bl.Fit) -> Iterator[str]:
     if (sd < 0).any():
         yield "a negative standard deviation"
     if "posterior" in fit.tree:
-        for name, draws in fit.tree["posterior"].dataset.data_vars.items():
-            if not np.isfinite(draws.values).all():
+        posterior = fit.tree["posterior"].dataset
+        undefined = without_variance(fit)
+        for name, draws in posterior.data_vars.items():
+            finite = np.isfinite(draws.values)
+            if not (finite | undefined.get(str(name), False)).all():
                 yield f"draws of {name}"
+
+
+def without_variance(fit: bl.Fit) -> dict[str, NDArray[np.bool_]]:
+    """Where the draws of correlations are NaN by definition: one of the two variances is zero."""
+    posterior = fit.tree["posterior"].dataset
+    out = {}
+    for names in group_names(fit.model.resolved):
+        if names.pairs:
+            zero = posterior[names.sd].values[..., list(names.sd_of)] == 0
+            i, j = np.array(names.pairs).T
+            out[names.cor] = zero[..., i] | zero[..., j]
+    return out
