@@ -31,7 +31,14 @@ from bayeslmm.fit.tree import (
     posterior_dataset,
     tree_of,
 )
-from bayeslmm.gaussian.equations import FactorPoint, equations
+from bayeslmm.gaussian.equations import (
+    Equations,
+    FactorPoint,
+    equations,
+    kin_of,
+    system_of,
+)
+from bayeslmm.gaussian.moments import moments
 from bayeslmm.gaussian.posterior import draw, normal_prior
 from bayeslmm.gaussian.variances import Variances, lambdas_from_covariances
 from bayeslmm.graph import with_free_values
@@ -39,6 +46,8 @@ from bayeslmm.model import Model, PriorRows, isotropic, not_gaussian, prior_rows
 from bayeslmm.model.names import group_names
 
 Floats = NDArray[np.float64]
+FAR = 10.0  # a digit
+PASSES = 3  # the first leaves rounding of the least-squares solution, the second that of the first
 
 
 class Conjugate(Engine):
@@ -89,12 +98,9 @@ class Conjugate(Engine):
         _check_sigma2_prior(sigma2_prior, relative)
         rows = _rows(model, kappa, relative)
         columns = model.aliasing.kept if rows.n_flat else tuple(range(model.design.p))
-        system = equations(model, columns)
-        about = system.moments.coordinates
         kept = rows.on(columns)
-        prior = normal_prior(kept, about, None, 1)
         sigma2 = np.ones(1) if relative else at.sigma**2
-        factor = system.at(lambdas_from_covariances(about, at), sigma2, prior)
+        factor = _factored(model, columns, at, sigma2, kept)
         rng = np.random.default_rng(seed)
         shape = (chains, draws)
         if relative:
@@ -102,6 +108,36 @@ class Conjugate(Engine):
         else:
             found = _gaussian(model, factor, at, rng, shape)
         return replace(found, notes=(_prior_note(kappa), *found.notes))
+
+
+def _factored(
+    model: Model, columns: tuple[int, ...], at: Variances, sigma2: Floats, rows: PriorRows
+) -> FactorPoint:
+    """The equations factored at given variances, with an origin that loses no digits of beta."""
+    factor = _factor(equations(model, columns), at, sigma2, rows)
+    for _ in range(PASSES):
+        if model.residual is not None or not _far(factor):
+            break
+        about = factor.equations.moments.coordinates
+        about = replace(about, shift=about.beta(factor.inner_beta[0]))
+        system = system_of(moments(model, columns, about=about), kin_of(model))
+        factor = _factor(system, at, sigma2, rows)
+    return factor
+
+
+def _factor(system: Equations, at: Variances, sigma2: Floats, rows: PriorRows) -> FactorPoint:
+    """The equations factored at given variances under the prior rows of their columns."""
+    about = system.moments.coordinates
+    prior = normal_prior(rows, about, None, 1)
+    return system.at(lambdas_from_covariances(about, at), sigma2, prior)
+
+
+def _far(factor: FactorPoint) -> bool:
+    """Whether a coefficient's mean is a small difference of large numbers: its prior takes it far
+    from the least-squares solution, at which the coordinates have their origin. An origin at the
+    mean itself has no such difference."""
+    about = factor.equations.moments.coordinates
+    return bool(np.any(np.abs(about.shift) > FAR * np.abs(about.beta(factor.inner_beta[0]))))
 
 
 def _prior_note(kappa: float | None) -> str:

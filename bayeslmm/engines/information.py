@@ -168,15 +168,16 @@ def _transform_back(problem: Profile, point: Floats, at: Variances, spread: Floa
 
 def positive_interval(value: Floats, spread: Floats) -> Interval:
     half = half_width() * spread
-    with np.errstate(over="ignore"):  # for standard deviations that are hardly identified
+    # for standard deviations that are zero or hardly identified
+    with np.errstate(over="ignore", invalid="ignore"):
         return Interval(value, value * spread, value * np.exp(-half), value * np.exp(half))
 
 
 def correlation_interval(value: Floats, spread: Floats) -> Interval:
     half = half_width() * spread
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore"):  # NaN on the boundary
         z = np.arctanh(value)
-    return Interval(value, (1 - value**2) * spread, np.tanh(z - half), np.tanh(z + half))
+        return Interval(value, (1 - value**2) * spread, np.tanh(z - half), np.tanh(z + half))
 
 
 def _within(free: Floats, spread: Floats, parameters: tuple[Parameter, ...]) -> Interval:

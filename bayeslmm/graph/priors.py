@@ -164,5 +164,9 @@ def correlation_values(name: str, correlations: Floats, k: int) -> FreeValues:
         return {correlation_name(name, k): ((), correlations[..., 0])}
     matrix = np.zeros((*correlations.shape[:-1], k, k)) + np.eye(k)
     i, j = np.tril_indices(k, -1)
-    matrix[..., i, j] = matrix[..., j, i] = (1 - INSIDE) * correlations
+    matrix[..., i, j] = matrix[..., j, i] = correlations
+    # rounding may take the least eigenvalue of a singular matrix below zero
+    least = np.linalg.eigvalsh(matrix)[..., 0]
+    shrunk = np.clip((INSIDE - least) / (1 - INSIDE - least), INSIDE, 1.0)[..., None]
+    matrix[..., i, j] = matrix[..., j, i] = (1 - shrunk) * correlations
     return {name: ((f"{name}_dim_0", f"{name}_dim_1"), np.linalg.cholesky(matrix))}

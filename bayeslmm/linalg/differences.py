@@ -46,6 +46,8 @@ def hessian(f: Batched, x: Floats, step: float = 1e-3) -> Floats:
 
 def jacobian(f: Batched, x: Floats, step: float = 1e-5) -> Floats:
     """Jacobian of a vector-valued batched f, shape (outputs, d)."""
+    if not len(x):
+        return np.empty((f(x[None]).shape[1], 0))
     h = step * np.maximum(1.0, np.abs(x))
     moves = np.diag(h)
     values = f(np.concatenate([x + moves, x - moves]))
