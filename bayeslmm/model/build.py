@@ -23,6 +23,7 @@ from bayeslmm.errors import (
 from bayeslmm.families import LINKS, Auxiliary, Family, Link, Response
 from bayeslmm.formula import Formula, parse
 from bayeslmm.memory import check_free_covariance
+from bayeslmm.model.centring import is_far
 from bayeslmm.model.checks import find
 from bayeslmm.model.effects import EFFECTS
 from bayeslmm.model.known import NOTHING, ROW, Known, check_residual
@@ -54,7 +55,6 @@ Column = str | ArrayLike | None
 MOST_ALIASED = 10  # columns, and terms of one, that are written out
 NO_KIN: Mapping[str, Precision] = {}
 Priors = Mapping[str, str | Prior] | str | None
-FAR = 1e3  # standard deviations of a column between its values and zero
 
 
 def build(
@@ -226,7 +226,7 @@ def _resolve(
     findings = (
         *find(
             design,
-            random,
+            (fixed, *random),
             kin,
             residual,
             spec.residual,
@@ -250,8 +250,7 @@ def _aliasing(design: Design, fixed: Extent, scale: Floats) -> Aliasing:
     weights = design.extras.get("weights")
     used = slice(None) if weights is None or np.all(weights > 0) else weights > 0
     centred = design.centred
-    far = any(fixed.size[j] > FAR * scale[j] for _, j, _ in centred.lower)
-    if not far:
+    if not is_far(centred, fixed.size, scale):
         return aliasing(design.X[used], design.coefs)
     return aliasing_of_centred(centred, design.columns, design.X, used, design.coefs)
 

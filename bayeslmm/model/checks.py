@@ -9,9 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayeslmm.covariance import STRUCTURES, Precision
-from bayeslmm.design import Design, RandomBlock
+from bayeslmm.design import Centred, Design, Part, RandomBlock
+from bayeslmm.design.normal import Columns
 from bayeslmm.linalg.compiled import one_blas_thread
 from bayeslmm.linalg.few_rows import sample
+from bayeslmm.model.centring import at_centre
 from bayeslmm.model.dispersion import Dispersion, Effects, Errors, dispersion
 from bayeslmm.model.identified import say, unidentified
 from bayeslmm.model.residual import Residual
@@ -36,10 +38,12 @@ def find(
     gaussian: bool,
     sigma_known: bool,
 ) -> tuple[Finding, ...]:
-    """All findings on the dispersion of a design; `extents` are those of its blocks.
+    """All findings on the dispersion of a design.
 
     Parameters
     ----------
+    extents : sequence of Extent
+        Of the fixed columns, then of each block's.
     text : str, optional
         As in ``residual=``.
     gaussian : bool
@@ -47,19 +51,21 @@ def find(
     sigma_known : bool
     """
 
+    centred = at_centre(design, extents[0], extents[1:])
+
     @cache
     def basis() -> Floats:
-        return _orthonormal(design.X)
+        return _orthonormal(centred.X)
 
     out: list[Finding] = []
-    for block, extent in zip(design.blocks, extents, strict=True):
+    for i, (block, extent) in enumerate(zip(design.blocks, extents[1:], strict=True)):
         out += _levels(block, design.n, sigma_known or gaussian)
         out += _constant_slopes(block, extent)
-        out += _inside_fixed(block, extent, design.p, basis)
+        out += _inside_fixed(design, i, extent, basis)
     out += _same_partition(design, kin)
     if gaussian:
         with one_blas_thread():
-            out += _of_dispersion(design, kin, residual, text or "", sigma_known, out)
+            out += _of_dispersion(centred, kin, residual, text or "", sigma_known, out)
     return tuple(out)
 
 
@@ -188,24 +194,29 @@ def _constant_within(block: RandomBlock, column: Floats, tolerance: float) -> bo
 
 
 def _inside_fixed(
-    block: RandomBlock, extent: Extent, p: int, basis: Callable[[], Floats]
+    design: Design, index: int, extent: Extent, basis: Callable[[], Floats]
 ) -> list[Finding]:
     """Variances all of whose columns of Z lie in the column space of X.
 
     A free or a diagonal covariance has a variance for each coefficient, any other structure one
     for all of them.
     """
+    block, p = design.blocks[index], design.p
     if p == 0:
         return []
-    within = [
-        _is_inside(block, block.values[:, c], extent.size[c], basis)
-        if not _reaches_beyond(block, block.values[:, c], extent.size[c], p)
-        else False
-        for c in range(block.n_coefs)
-    ]
     out = []
-    for part in block.parts:
-        inside = [block.coefs[c] for c in part.columns if within[c]]
+    for part, centred in zip(block.parts, design.centred_parts[index], strict=True):
+        possible = [
+            not _reaches_beyond(block, block.values[:, c], extent.size[c], p) for c in part.columns
+        ]
+        if not any(possible):
+            continue
+        within = _within(block, part, centred, design.columns, basis)
+        inside = [
+            block.coefs[c]
+            for c, may, is_in in zip(part.columns, possible, within, strict=True)
+            if may and is_in
+        ]
         if part.structure in ("us", "diag"):
             out += [_said_inside(block, repr(coef)) for coef in inside]
         elif len(inside) == len(part.columns):
@@ -213,9 +224,31 @@ def _inside_fixed(
     return out
 
 
-def _is_inside(
-    block: RandomBlock, column: Floats, size: float, basis: Callable[[], Floats]
-) -> bool:
+def _within(
+    block: RandomBlock,
+    part: Part,
+    centred: Centred,
+    columns: Columns,
+    basis: Callable[[], Floats],
+) -> list[bool]:
+    """Whether Z's columns of each coefficient lie in the space of the fixed columns.
+
+    A column is a sum of centred ones. Those that are inside are left out of it, as beside them
+    the others would not be seen.
+    """
+    values = block.values[:, list(part.columns)]
+    alone = centred.values(values, columns)
+    inside = [_is_inside(block, column, basis) for column in alone.T]
+    out = []
+    for j, alone_inside in enumerate(inside):
+        beside = [(k, value) for k, to, value in centred.lower if to == j and not inside[k]]
+        left = alone[:, j] + sum(value * alone[:, k] for k, value in beside)
+        out.append(_is_inside(block, left, basis) if beside else alone_inside)
+    return out
+
+
+def _is_inside(block: RandomBlock, column: Floats, basis: Callable[[], Floats]) -> bool:
+    size = float(np.abs(column).max(initial=0.0))
     column = column / size if size > 0 else column  # so that no unit under- or overflows
     total = float(column @ column)
     sums = [np.bincount(block.codes, q * column, block.n_levels) for q in basis().T]

@@ -18,7 +18,7 @@ Floats = NDArray[np.float64]
 
 def fixed_scale(design: Design, fixed: Extent) -> Floats:
     """Standard deviations of the columns of the centred design, 1 for constant ones, (p,)."""
-    return _at_centre(design, design.centred, fixed.scale)
+    return scale_at_centre(design, design.centred, fixed.scale)
 
 
 def random_slots(
@@ -45,11 +45,12 @@ def _slot(
     correlated = part.structure == "us" and len(coefs) > 1
     if centred.is_identity:
         return TermSlot(names, scale[free], correlated, (False,) * len(free))
-    inside = _at_centre(design, centred, scale)
+    inside = scale_at_centre(design, centred, scale)
     return TermSlot(names, scale, correlated, centred.moved, inside, centred.T)
 
 
-def _at_centre(design: Design, centred: Centred, scale: Floats) -> Floats:
+def scale_at_centre(design: Design, centred: Centred, scale: Floats) -> Floats:
+    """Standard deviations of centred columns, given those of the users' columns, shape (p,)."""
     out = np.array(scale)
     for j in centred.reshaped:
         out[j] = extent(centred.column(j, design.columns)[:, None]).scale[0]
