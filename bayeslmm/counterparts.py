@@ -19,7 +19,9 @@ _FIXED = "fit.fixef()"
 _RANDOM = "fit.ranef(); each level's own coefficients are fit.coef()"
 _VARIANCES = "fit.varcorr(), as standard deviations and correlations"
 _MEANS = "fit.predict(new) at the rows of interest, or fit.contrast({'x': 1}) of coefficients"
-_PREDICTED = "fit.predict(new, kind='mean'); kind='link' or 'response' gives the others"
+_PREDICTED = "fit.predict(new, kind='mean'), the expected response"
+_LINEAR_PREDICTOR = "fit.predict(new, kind='link'), the linear predictor"
+_NEW_OBSERVATION = "fit.predict(new, kind='response'), a new observation with its residual"
 _CHECKED = "fit.predict(kind='response'), or pm.sample_posterior_predictive(fit.tree) in PyMC"
 _TESTED = "fit.contrast({'x': 1}, against=0)"
 _RATIO = "computed from the variances: squares of the sd rows of fit.varcorr()"
@@ -29,15 +31,19 @@ _DRAWS = "fit.tree, an ArviZ DataTree; single effects by fit.draw_ranef(group)"
 _LEFT = "the response less fit.predict()['estimate']; leverages are fit.leverage()"
 _PRIORS = "model.priors; other ones are given as bl.Model(..., priors={'sd': 'exponential(1)'})"
 _CODE = "model.to_pymc()"
-_SIMULATED = "model.simulate(parameters), or fit.predict(kind='response')"
-_DESIGN = "model.resolved.design, whose X and blocks are the columns"
+_SIMULATED = "model.simulate(parameters), and bl.Model(formula, simulated data) for each refit"
+_AGAIN = "bl.Model(formula, data), with the changed formula or response, and model.fit()"
+_DESIGN = "print(model), which lists the columns; their estimates are fit.fixef() and fit.ranef()"
+_OPTIMISER = "fit.converged and fit.path, the iterations; there is one optimiser"
+_SMOOTH = "bl.Model('y ~ bs(x, df=4) + (1 | g)', data); penalised smooths are not available"
 _CHOSEN = "bl.compare_fits({'A': fit, ...})"
 _ROWS = "bl.new_data(model, table), for pm.set_data"
 
 #: Each answer, and the names that have it.
 _TABLE: tuple[tuple[str, str], ...] = (
     (_LINEAR, "lmer lme mixedlm lm ols gls lmm"),
-    (_GENERAL, "glmer glmer_nb glmmTMB glmm glm glmmPQL gam"),
+    (_GENERAL, "glmer glmer_nb glmmTMB glmm glm glmmPQL"),
+    (_SMOOTH, "gam bam gamm gamm4"),
     (_BAYES, "brm brms bambi stan_lmer stan_glmer stan_glm rstanarm ulam mcmcglmm inla sample"),
     ("not available: bl.Model takes linear predictors", "nlmer nlme nls"),
     ("bl.Model(formula, data, priors=...)", "blmer"),
@@ -64,8 +70,14 @@ _TABLE: tuple[tuple[str, str], ...] = (
     ),
     (
         _PREDICTED,
-        "posterior_predict posterior_epred posterior_linpred fitted fittedvalues "
-        "predicted get_prediction add_epred_draws forecast augment pp_expect",
+        "posterior_epred fitted fitted_values fittedvalues predicted get_prediction "
+        "add_epred_draws augment pp_expect",
+    ),
+    (_LINEAR_PREDICTOR, "posterior_linpred add_linpred_draws linear_predictor"),
+    (
+        _NEW_OBSERVATION,
+        "posterior_predict predict_interval prediction_interval predictive_interval "
+        "add_predicted_draws forecast",
     ),
     (
         _CHECKED,
@@ -75,7 +87,7 @@ _TABLE: tuple[tuple[str, str], ...] = (
     (
         _TESTED,
         "hypothesis glht t_test wald_test f_test pvalues p_values p_value tvalues "
-        "linear_hypothesis contest",
+        "linear_hypothesis contest lmertest wald",
     ),
     (
         _RATIO,
@@ -83,7 +95,10 @@ _TABLE: tuple[tuple[str, str], ...] = (
         "variance_decomposition",
     ),
     (_LOO, "loo waic kfold loo_compare compute_log_likelihood psis"),
-    (_NESTED, "anova lrt lrtest drop1 ranova likelihood_ratio_test pbmodcomp krmodcomp"),
+    (
+        _NESTED,
+        "anova lrt lrtest drop1 ranova rand likelihood_ratio_test pbmodcomp krmodcomp exactlrt",
+    ),
     (
         "the difference of two values of fit.log_evidence ('exact')",
         "bridge_sampler bayes_factor marginal_likelihood evidence post_prob",
@@ -100,9 +115,15 @@ _TABLE: tuple[tuple[str, str], ...] = (
     ),
     (_PRIORS, "get_prior default_prior prior_summary prior set_prior set_priors plot_priors"),
     (_CODE, "make_stancode stancode standata make_standata build backend pymc_model pymc"),
-    (_SIMULATED, "boot_mer bootstrap refit simulate_responses parametric_bootstrap"),
+    (_SIMULATED, "boot_mer bootstrap simulate_responses parametric_bootstrap"),
+    (_AGAIN, "update refit refit_ml"),
+    (_OPTIMISER, "all_fit lmer_control glmer_control lme_control optimizer"),
+    (
+        "the column no_pooling of bl.shrinkage(fit.model, fit)",
+        "lm_list nls_list no_pooling",
+    ),
     (_DESIGN, "getme model_matrix design_matrix exog exog_re x z lambda model_frame theta"),
-    (_CHOSEN, "compare compare_performance modelsummary compare_models compare_parameters"),
+    (_CHOSEN, "step compare compare_performance modelsummary compare_models compare_parameters"),
     (_ROWS, "pymc_data set_data"),
     ("fit.loglik", "log_lik llf log_likelihood"),
     ("fit.singular", "is_singular check_singularity"),

@@ -79,6 +79,49 @@ def test_of_a_model(fit: bl.Fit) -> None:
             getattr(fit.model, asked)
 
 
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        ("posterior_predict", "kind='response'"),
+        ("predictInterval", "kind='response'"),
+        ("posterior_epred", "kind='mean'"),
+        ("fitted", "kind='mean'"),
+        ("posterior_linpred", "kind='link'"),
+        ("AIC", "aic"),
+        ("BIC", "bic"),
+        ("logLik", "loglik"),
+        ("VarCorr", "varcorr"),
+        ("allFit", "fit.converged"),
+        ("lmList", "no_pooling"),
+        ("bam", "bs(x, df=4)"),
+        ("gam", "bs(x, df=4)"),
+        ("rand", "bl.deviance_table"),
+        ("ranova", "bl.deviance_table"),
+        ("lmerTest", "fit.contrast"),
+        ("bootMer", "model.simulate"),
+        ("refit", "model.fit()"),
+        ("update", "bl.Model(formula, data)"),
+        ("getME", "fit.fixef()"),
+    ],
+)
+def test_the_answer_is_the_same_at_every_door(fit: bl.Fit, asked: str, told: str) -> None:
+    for owner in (bl, fit.model, fit):
+        with pytest.raises(AttributeError, match=re.escape(told)):
+            getattr(owner, asked)
+
+
+def test_no_answer_leads_to_inner_attributes() -> None:
+    assert not any("resolved" in text for text in answers().values())
+
+
+def test_every_class_of_errors_is_reachable_from_the_package() -> None:
+    classes = [n for n, c in vars(bl.errors).items() if isinstance(c, type)]
+    own = [n for n in classes if issubclass(getattr(bl.errors, n), bl.BayeslmmError | Warning)]
+    assert {"BayeslmmError", "DataError", "SingularWarning"} <= set(own)
+    for name in own:
+        assert getattr(bl, name) is getattr(bl.errors, name)
+
+
 def test_what_python_itself_asks_is_plain(fit: bl.Fit) -> None:
     assert not hasattr(fit, "_ipython_display_")
     assert not hasattr(bl, "__wrapped__")
