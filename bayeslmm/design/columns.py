@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from bayeslmm.design.normal import Columns, Normal, index_dtype
 from bayeslmm.design.numeric_text import numeric_text
 from bayeslmm.design.table import Taken
-from bayeslmm.design.times import OBJECTS, Origin, days_of, is_time
+from bayeslmm.design.times import OBJECTS, Origin, days_of, is_time, no_times
 from bayeslmm.design.types import Floats
 from bayeslmm.errors import DataError, listed, shorter
 
@@ -78,12 +78,7 @@ def _normal(
     learnt = origins.get(name)
     if group or not _holds_times(column):
         if learnt is not None:
-            raise DataError(
-                f"The column {name!r} contains no times",
-                got=str(column.dtype),
-                allowed=f"{learnt.kind}, as in the model's data",
-                hint=f"Convert it: data[{name!r}] = {learnt.converter}(data[{name!r}])",
-            )
+            raise no_times(column, name, learnt)
         return normalise(column, name, group=group)
     if name in origins and learnt is None:
         raise DataError(

@@ -23,6 +23,7 @@ DAY = 86_400_000_000_000  # nanoseconds
 PER_DAY = {"s": 86_400, "ms": 86_400_000, "us": 86_400_000_000, "ns": DAY}  # pandas' units
 _DATES = ("datetime", "datetime64", "date")
 _DURATIONS = ("timedelta", "timedelta64")
+YEARS = (1000, 2999)  # whole numbers that look like years of the calendar
 OBJECTS = (*_DATES, *_DURATIONS, "period", "time")  # kinds that pandas infers of objects
 _MAKE = "Convert it to a number first, such as hours since midnight"
 
@@ -181,6 +182,38 @@ def _of_dates(values: Sequence[Any], name: str) -> pd.Series[Any]:
         plain = [v.astimezone(dt.UTC).replace(tzinfo=None) if utc else v for v in values]
         found = pd.Series(np.array(plain, dtype="M8[us]"))
         return found.dt.tz_localize("UTC") if utc else found
+
+
+def no_times(column: pd.Series[Any], name: str, origin: Origin) -> DataError:
+    """The error for a column of numbers or text where the model's data have times."""
+    got, place = str(column.dtype), f"data[{name!r}]"
+    hint = f"Convert it: {place} = {origin.converter}({place})"
+    if pd.api.types.is_numeric_dtype(column.dtype):
+        numbers = np.asarray(column, dtype=np.float64)
+        got = f"{got}, such as {numbers[0]:.15g}"
+        hint = _of_numbers(numbers, place, origin)
+    return DataError(
+        f"The column {name!r} contains no times",
+        got=got,
+        allowed=f"{origin.kind}, as in the model's data",
+        hint=hint,
+    )
+
+
+def _of_numbers(numbers: Floats, place: str, origin: Origin) -> str:
+    """How a column of numbers can be written as times: years have a date, other numbers none."""
+    if origin.duration:
+        return (
+            f"Numbers have no unit. If they are days: {place} = pd.to_timedelta({place}, unit='D')"
+        )
+    zone = ", utc=True" if origin.aware else ""
+    if np.all((numbers % 1 == 0) & (numbers >= YEARS[0]) & (numbers <= YEARS[1])):
+        text = f"{place}.astype(int).astype(str)"
+        return f'If these are years: {place} = pd.to_datetime({text}, format="%Y"{zone})'
+    return (
+        f"Numbers have no date. Give dates, for example {place} = "
+        f'pd.to_datetime("{np.datetime64(origin.day, "D")}"{zone})'
+    )
 
 
 def not_days(name: str, got: str) -> DataError:

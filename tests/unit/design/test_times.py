@@ -120,11 +120,7 @@ def test_missing_times_drop_their_rows(data: pd.DataFrame) -> None:
 
 
 NEW: list[tuple[str, Callable[[Times], Any], str]] = [
-    (
-        "numbers",
-        lambda t: np.arange(len(t)),
-        r"contains no times.*pd\.to_datetime\(data\['Days'\]\)",
-    ),
+    ("numbers", lambda t: np.arange(len(t)), "contains no times.*such as 0.*Numbers have no date"),
     ("text", lambda t: t.astype(str), "contains no times"),
     ("a zone", lambda t: t.dt.tz_localize("UTC"), r"with a time zone.*dt\.tz_localize\(None\)"),
     ("durations", lambda t: t - t.min(), "holds durations"),
@@ -159,3 +155,24 @@ def test_dates_are_places_of_residuals_and_covariates_of_further_parameters() ->
         model = bl.Model("y ~ 1", dated, dpar={"sigma": "~ t"})
     design = model.resolved.dpars["sigma"].design
     np.testing.assert_array_equal(design.X[:, 1], rows["t"])
+
+
+def test_the_hint_for_years_gives_their_dates() -> None:
+    table = pd.DataFrame({"year": pd.date_range("2000", periods=8, freq="YS")})
+    data = table.assign(y=np.sin(np.arange(8.0)))
+    with pytest.warns(DataWarning, match="days since"):
+        model = bl.Model("y ~ year", data)
+    new = pd.DataFrame({"year": [2030, 2031]})
+    fit = model.fit("ml")
+    with pytest.raises(DataError, match="If these are years: ") as caught:
+        fit.predict(new)
+    target, _, call = str(caught.value).partition("If these are years: ")[2].partition(" = ")
+    assert (target, call) == (
+        "data['year']",
+        "pd.to_datetime(data['year'].astype(int).astype(str), format=\"%Y\").",
+    )
+    new["year"] = pd.to_datetime(new["year"].astype(int).astype(str), format="%Y")
+    dates = pd.DataFrame({"year": pd.to_datetime(["2030-01-01", "2031-01-01"])})
+    pd.testing.assert_frame_equal(fit.predict(new), fit.predict(dates))
+    with pytest.raises(DataError, match=r"pd\.to_datetime\(data\['year'\]\)\.$"):
+        fit.predict(pd.DataFrame({"year": ["2030-01-01"]}))
