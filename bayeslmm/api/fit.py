@@ -19,6 +19,7 @@ from bayeslmm.fit import FitValues
 from bayeslmm.fit.contrasts import contrast, vcov
 from bayeslmm.fit.levels import LEVEL, check_level
 from bayeslmm.fit.path import path
+from bayeslmm.fit.tree import PREDICTION_SEED
 from bayeslmm.model import Model as Resolved
 from bayeslmm.predict import draw_ranef, predict
 
@@ -123,7 +124,8 @@ class Fit(Answering):
         levels : sequence, optional
             The levels to return; all by default.
         seed : int, optional
-            Used where the fit did not keep draws of the effects (see `memory` of method 'exact').
+            Used where the fit did not keep draws of the effects (see `memory` of method 'exact');
+            by default it follows from the seed of the fit.
 
         Raises
         ------
@@ -132,7 +134,8 @@ class Fit(Answering):
         MethodError, LevelError
             An unknown factor or level.
         """
-        return draw_ranef(self._model, self.tree, group, levels, seed)
+        given = self._seed() if seed is None else seed
+        return draw_ranef(self._model, self.tree, group, levels, given)
 
     def coef(self, *, level: float = LEVEL) -> pd.DataFrame:
         """Coefficients by level: the sum of the fixed effects that apply to it and u.
@@ -305,7 +308,8 @@ class Fit(Answering):
             ``offset``, ``weights``, ``known_sd`` or ``trials`` of the new rows, each as a column's
             name or an array. By default the model's column of that name is taken from `new`.
         seed : int, optional
-            Of the random numbers, where the prediction needs draws.
+            Of the random numbers, where the prediction needs draws. By default it follows from
+            the seed of the fit, so that repeated predictions agree; without one they differ.
         level : float
             Probability of the intervals.
         """
@@ -317,7 +321,7 @@ class Fit(Answering):
             new_levels=new_levels,
             kind=kind,
             extras=extras,
-            seed=seed,
+            seed=self._seed() if seed is None else seed,
             level=check_level(level),
         )
 
@@ -340,6 +344,11 @@ class Fit(Answering):
 
     def _repr_html_(self) -> str:
         return self.summary()._repr_html_()
+
+    def _seed(self) -> int | None:
+        """The seed of predictions, where the fit was seeded."""
+        seed = self._values.scalars.get(PREDICTION_SEED)
+        return None if seed is None else int(seed)
 
     def _scalar(self, name: str, why: str | None = None) -> float:
         if name not in self._values.scalars:

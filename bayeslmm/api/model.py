@@ -21,6 +21,7 @@ from bayeslmm.engines import ENGINES, choose
 from bayeslmm.engines.narrow import narrow_priors
 from bayeslmm.errors import FileError, MethodError, ModelError, check_seed, nearest
 from bayeslmm.fit import FitValues
+from bayeslmm.fit.tree import prediction_seed
 from bayeslmm.graph import collapsed, hierarchical
 from bayeslmm.model import Known, Specification, build, read_relationships, square
 from bayeslmm.model import Model as Resolved
@@ -189,7 +190,8 @@ class Model(Answering):
         if engine.name in BAYESIAN and options.get("kappa") is None:
             narrow = narrow_priors(self._inner, values.tree)
         notes = (*self._inner.notes, *said, *values.notes, *narrow)
-        found = FitValues(values.method, values.tree, values.scalars, notes)
+        scalars = values.scalars | prediction_seed(seed)
+        found = FitValues(values.method, values.tree, scalars, notes)
         return Fit(self._inner, found, holder=self)
 
     def to_pymc(

@@ -18,6 +18,7 @@ from bayeslmm.model.names import RESIDUAL_PAR, group_names, residual_names, resp
 
 Floats = NDArray[np.float64]
 SAMPLE = ("chain", "draw")
+PREDICTION_SEED = "prediction_seed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,14 @@ class FitValues:
                 hint="Rescale columns with extreme units (scale(x)), remove collinear columns, or "
                 "give narrower priors",
             )
+
+
+def prediction_seed(seed: int | None) -> dict[str, float]:
+    """The scalar that makes a fit's predictions as reproducible as its draws: a whole number
+    below 2³² that depends on the fit's seed alone; nothing where there was none."""
+    if seed is None:
+        return {}
+    return {PREDICTION_SEED: int(np.random.SeedSequence(seed).generate_state(1)[0])}
 
 
 @dataclass(frozen=True, slots=True)

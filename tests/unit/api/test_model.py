@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -53,3 +55,23 @@ def test_formula_prints_what_was_read(data: pd.DataFrame) -> None:
     again = bl.Model(model.formula, data)
     assert again.formula == model.formula
     np.testing.assert_array_equal(again.resolved.design.X, model.resolved.design.X)
+
+
+def test_predictions_of_a_seeded_fit_agree(tmp_path: Path) -> None:
+    model = bl.load_model("sleepstudy")
+    variances = model.fit("reml")
+    fit = model.fit("conjugate", variances=variances, seed=3, draws=50)
+    new = pd.DataFrame({"Days": [1.0, 4.0], "Subject": ["308", "new"]})
+
+    def drawn(of: bl.Fit, seed: int | None = None) -> pd.DataFrame:
+        return of.predict(new, kind="response", new_levels="draw", seed=seed)
+
+    first = drawn(fit)
+    pd.testing.assert_frame_equal(first, drawn(fit))
+    fit.save(tmp_path / "fit.nc")
+    pd.testing.assert_frame_equal(first, drawn(bl.load_fit(tmp_path / "fit.nc")))
+    other = model.fit("conjugate", variances=variances, seed=4, draws=50)
+    loose = model.fit("conjugate", variances=variances, draws=50)
+    for table in (drawn(fit, seed=1), drawn(fit, seed=3), drawn(other), drawn(loose)):
+        assert not np.allclose(first["estimate"], table["estimate"])
+    assert not np.allclose(drawn(loose)["estimate"], drawn(loose)["estimate"])
