@@ -16,11 +16,12 @@ from bayeslmm.engines.base import Engine, few_threads
 from bayeslmm.engines.chain import ChainStats, sample_chain
 from bayeslmm.engines.exact_draws import collect
 from bayeslmm.engines.posteriors import improper, no_residual
+from bayeslmm.engines.progress import shown
 from bayeslmm.errors import ConvergenceWarning, MethodError, is_finite, warn
 from bayeslmm.fit.tree import FitValues, sample_stats_dataset, tree_of
 from bayeslmm.gaussian.target import Target, target
 from bayeslmm.linalg.importance import Weighted, resample, sample
-from bayeslmm.linalg.mode import Mode, find_mode
+from bayeslmm.linalg.mode import Mode, find_mode, most_gradients
 from bayeslmm.model import Model, not_gaussian, unreachable
 
 Floats = NDArray[np.float64]
@@ -122,8 +123,10 @@ def _weighted(
 
 def _mode(density: Target, rng: np.random.Generator) -> Mode:
     """The mode; a density that rounding makes rough there is refused."""
+    start = _begin(density, rng)
     try:
-        mode = find_mode(density, _begin(density, rng), batched=density.seconds < CHEAP)
+        with shown(density, start, most_gradients(len(start))) as seen:
+            mode = find_mode(seen, start, batched=density.seconds < CHEAP)
     except ValueError as error:
         raise _rough("its gradient is not finite") from error
     moves = NEARBY * np.random.default_rng(0).choice([-1.0, 1.0], (20, len(mode.x)))

@@ -26,6 +26,11 @@ MOST, MOST_EACH = 200, 50  # gradients of the climbs in all, and more for each c
 MOST_CONDITION = 1e12  # of the covariance: a Cholesky factor exists, and rounding is far off
 
 
+def most_gradients(d: int) -> int:
+    """Gradients that a search over d coordinates takes at most, with those for the curvature."""
+    return MOST + MOST_EACH * d + 2 * d * (1 + AGAIN) + 1
+
+
 @runtime_checkable
 class Density(Protocol):
     """A log density, in batches, and its gradient at one point."""

@@ -10,6 +10,7 @@ import pytest
 
 import bayeslmm as bl
 from bayeslmm.engines import exact as engine
+from bayeslmm.engines import progress
 from bayeslmm.linalg import compiled
 
 SMALL = {"draws": 500, "chains": 2, "seed": 3}
@@ -98,9 +99,9 @@ def test_what_cannot_be_drawn_is_refused(pair) -> None:
     group = model.resolved.design.blocks[0].group
     with pytest.raises(bl.errors.MethodError, match="Unknown factor"):
         full.draw_ranef("nobody")
-    with pytest.raises(bl.errors.LevelError, match="no level of"):
+    with pytest.raises(bl.errors.LevelError, match="has no level"):
         full.draw_ranef(group, levels=["nobody"])
-    with pytest.raises(bl.errors.FitError, match="without draws"):
+    with pytest.raises(bl.errors.FitError, match="has no draws"):
         model.fit("reml").draw_ranef(group)
     with pytest.raises(bl.errors.MethodError, match="GiB"):
         model.fit("exact", memory=-1)
@@ -201,3 +202,14 @@ def test_a_posterior_that_rounding_hides_is_refused() -> None:
         model = bl.Model("y ~ (x | g)", data, known_sd="s")
     with pytest.raises(bl.errors.MethodError, match="Rounding hides the posterior"):
         model.fit("exact", seed=1, draws=50, chains=2)
+
+
+def test_a_long_search_shows_its_progress(monkeypatch: pytest.MonkeyPatch, capsys) -> None:
+    """A bar on standard error, and the same draws as without."""
+    model = bl.load_model("sleepstudy")
+    fits = [model.fit("exact", **SMALL)]
+    assert capsys.readouterr().err == ""
+    monkeypatch.setattr(progress, "LONG", 0.0)
+    fits.append(model.fit("exact", **SMALL))
+    assert "Mode of the variances" in capsys.readouterr().err
+    assert fits[0].sigma == fits[1].sigma
