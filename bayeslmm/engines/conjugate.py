@@ -107,7 +107,7 @@ class Conjugate(Engine):
             found = _student(model, factor, at, kept.n_flat, sigma2_prior, rng, shape)
         else:
             found = _gaussian(model, factor, at, rng, shape)
-        return replace(found, notes=(_prior_note(kappa), *found.notes))
+        return replace(found, notes=(_prior_note(kappa, relative), *found.notes))
 
 
 def _factored(
@@ -140,12 +140,13 @@ def _far(factor: FactorPoint) -> bool:
     return bool(np.any(np.abs(about.shift) > FAR * np.abs(about.beta(factor.inner_beta[0]))))
 
 
-def _prior_note(kappa: float | None) -> str:
+def _prior_note(kappa: float | None, relative: bool) -> str:
     if kappa is None:
         return "The prior of beta is the model's prior."
     if kappa == 0:
         return "The prior of beta is flat (kappa = 0)."
-    return f"The prior of beta is N(0, sigma² I/kappa) with kappa = {kappa:g}."
+    variance = "sigma² I/kappa" if relative else "I/kappa"
+    return f"The prior of beta is N(0, {variance}) with kappa = {kappa:g}."
 
 
 def _check_sigma2_prior(prior: tuple[float, float], relative: bool) -> None:

@@ -44,3 +44,13 @@ def test_singular_correlations_have_a_root() -> None:
 
 def test_jacobian_by_no_coordinates_has_a_row_for_each_output() -> None:
     assert jacobian(lambda x: np.ones((len(x), 3)), np.empty(0)).shape == (3, 0)
+
+
+def test_what_kappa_is_relative_to() -> None:
+    """kappa is a precision of beta where sigma is given, and of beta / sigma where it isn't."""
+    model = bl.Model("Reaction ~ Days + (1 | Subject)", bl.load_dataset("sleepstudy"))
+    known = {"sigma": 30.0, "sd_Subject": [20.0]}
+    unknown = {"rel_sd_Subject": [0.7]}
+    for variances, prior in ((known, "N(0, I/kappa)"), (unknown, "N(0, sigma² I/kappa)")):
+        fit = model.fit("conjugate", variances=variances, kappa=1.0, draws=10, chains=1)
+        assert f"The prior of beta is {prior} with kappa = 1." in fit.notes
