@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import batched
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,7 @@ from bayeslmm.model.structures import structure_of
 Floats = NDArray[np.float64]
 Ints = NDArray[np.intp]
 STEP = 1e-4
+MANY = 1_000_000  # numbers of the Cholesky factors that are formed at once
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,21 +66,26 @@ class Effects:
     def units(self) -> Floats:
         return np.ones(len(self.start))
 
-    def times(self, at: Floats, rows: Ints, table: Floats) -> Floats:
-        """Z G Z' at `rows` times a table, (len(rows), c), at one psi."""
+    def products(self, points: Floats, rows: Ints, table: Floats) -> Iterator[Floats]:
+        """Z G Z' at `rows` times a table, (len(rows), c), at each psi of `points`, (S, d)."""
         values = self.values(rows)
         levels, codes = np.unique(self.block.codes[rows], return_inverse=True)
-        root = self.structure.scales(at[None], values.shape[1]).cholesky[0]
-        loaded = values @ root
         sums = np.stack(
             [
                 np.stack([np.bincount(codes, z * w, len(levels)) for w in table.T], axis=1)
-                for z in loaded.T
+                for z in values.T
             ]
         )
         if self.kin is not None and not self.kin.is_identity:
             sums = np.stack([_related(self.kin, levels_of(self.block, rows), s) for s in sums])
-        return np.asarray(sum(z[:, None] * s[codes] for z, s in zip(loaded.T, sums, strict=True)))
+        k = values.shape[1]
+        size = max(1, MANY // k**2)
+        for start in range(0, len(points), size):
+            for root in self.structure.scales(points[start : start + size], k).cholesky:
+                mixed = np.tensordot(root @ root.T, sums, axes=1)
+                yield np.asarray(
+                    sum(z[:, None] * s[codes] for z, s in zip(values.T, mixed, strict=True))
+                )
 
 
 def levels_of(block: RandomBlock, rows: Ints) -> Ints:
@@ -141,7 +148,11 @@ class Errors:
             out = out * np.exp((f.base[rows] - f.base.mean()) * value)
         return np.asarray(out)
 
-    def times(self, at: Floats, rows: Ints, table: Floats) -> Floats:
+    def products(self, points: Floats, rows: Ints, table: Floats) -> Iterator[Floats]:
+        """R at `rows` times a table at each point, (S, d)."""
+        return (self._product(at, rows, table) for at in points)
+
+    def _product(self, at: Floats, rows: Ints, table: Floats) -> Floats:
         """R at `rows` times a table, (len(rows), c); log sigma first where it is estimated."""
         cut = int(self.estimated)
         scale = self.base[rows] * (np.exp(at[0]) if cut else 1.0)
@@ -210,8 +221,9 @@ class Dispersion:
         by central differences; and which part each parameter is of."""
         out, owner = [], []
         for i, (part, here) in enumerate(zip(self.parts, at, strict=True)):
-            for move in np.diag(STEP * part.units):
-                high, low = (part.times(here + s * move, rows, table) for s in (1, -1))
+            moves, count = np.diag(STEP * part.units), len(here)
+            points = np.stack([here + moves, here - moves], axis=1).reshape(2 * count, count)
+            for high, low in batched(part.products(points, rows, table), 2):
                 out.append((high - low) / (2 * STEP))
                 owner.append(i)
         return np.stack(out) if out else np.empty((0, *table.shape)), owner

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 
 from bayeslmm.design import Part, RandomBlock
@@ -33,7 +35,13 @@ def as_residuals(block: RandomBlock, part: Part) -> str | None:
         return None
     if len(np.unique(block.codes * len(coefs) + cell)) < len(cell):
         return None
-    factor = quoted(factors.pop())
+    factor = quoted(_column(factors.pop()))
     if part.structure == "diag":
         return f"diag({factor})"
     return f"{part.structure}({factor} | {':'.join(map(quoted, block.group.split(':')))})"
+
+
+def _column(factor: str) -> str:
+    """The column of a factor: ``Days`` of ``C(Days)`` and of ``C(Days, contr.sum)``."""
+    found = re.fullmatch(r"C\((?:`([^`]+)`|([^,()`]+))(?:,.*)?\)", factor)
+    return factor if found is None else (found[1] or found[2]).strip()
