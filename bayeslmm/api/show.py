@@ -151,8 +151,10 @@ def summarise(model: Model, values: FitValues, level: float = LEVEL) -> Summary:
             f"Fixed effects ({mean}; {percent(level)} {interval} interval)",
             fixef(model, values.tree, level),
         ),
-        Section("Standard deviations and correlations", _varcorr_table(model, values, level)),
     ]
+    variances = _varcorr_table(model, values, level)
+    if len(variances):
+        sections.append(Section("Standard deviations and correlations", variances))
     lines = _criteria(values.scalars)
     if lines:
         title = "Quality" if values.method in ("exact", "nuts") else "Criteria"

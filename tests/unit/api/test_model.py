@@ -75,3 +75,10 @@ def test_predictions_of_a_seeded_fit_agree(tmp_path: Path) -> None:
     for table in (drawn(fit, seed=1), drawn(fit, seed=3), drawn(other), drawn(loose)):
         assert not np.allclose(first["estimate"], table["estimate"])
     assert not np.allclose(drawn(loose)["estimate"], drawn(loose)["estimate"])
+
+
+def test_a_summary_has_no_section_without_rows(data: pd.DataFrame) -> None:
+    fit = bl.Model("Reaction ~ Days", data, known_sd=np.full(180, 30.0)).fit("reml")
+    for shown in (repr(fit), fit._repr_html_()):
+        assert "Fixed effects" in shown
+        assert "Standard deviations" not in shown and "Empty" not in shown
