@@ -12,7 +12,7 @@ import itertools
 import math
 import os
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from numbers import Integral, Real
 from pathlib import Path
 
@@ -59,6 +59,17 @@ def listed(values: object, most: int = 400) -> str:
     shown = max(1, bisect.bisect_right(ends, most + 2))
     more = [] if shown >= len(items) else [f"… ({len(items)} in all)"]
     return ", ".join([*items[:shown], *more])
+
+
+def combined(weights: Mapping[str, float], most: int | None = None) -> str:
+    """A linear combination as it is written, ``2 a - b``; beyond `most` terms an ellipsis."""
+    text = ""
+    for name, weight in list(weights.items())[:most]:
+        size = f"{abs(weight):g}"
+        term = name if size == "1" else f"{size} {name}"
+        sign = "-" if weight < 0 else "+"
+        text += f" {sign} {term}" if text else f"{'-' if weight < 0 else ''}{term}"
+    return (text or "0") + (" + …" if most is not None and len(weights) > most else "")
 
 
 def nearest(name: str, known: Iterable[str], kind: str | None = None) -> str:

@@ -7,6 +7,7 @@ declares. Any other text has no order that is known.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
@@ -21,6 +22,7 @@ from bayeslmm.design.types import Floats
 from bayeslmm.errors import DataError
 
 Kind = Literal["order", "points", "any"]
+_DATE = re.compile(r"\d{4}-\d\d?-\d\d?([ T][\d:.]+)?")  # as ISO 8601 has them
 SHOWN = 3  # labels of a note
 
 
@@ -150,6 +152,8 @@ def _no_order(column: Normal, kind: Kind) -> DataError:
         got=", ".join(few),
         allowed="numbers, text with one number in a common text (week 1, week 2), names of months "
         "or of days of the week, or an ordered categorical",
-        hint=f"Name the levels in their order: data[{name!r}] = pd.Categorical(data[{name!r}], "
+        hint=f"Convert it to dates: data[{name!r}] = pd.to_datetime(data[{name!r}])"
+        if all(_DATE.fullmatch(str(level)) for level in labels)
+        else f"Name the levels in their order: data[{name!r}] = pd.Categorical(data[{name!r}], "
         f"categories=[{', '.join(repr(label(level)) for level in labels[:2])}, ...], ordered=True)",
     )

@@ -91,13 +91,24 @@ def matched(series: pd.Series[Any], index: pd.Index[Any], what: str, where: str)
         )
     absent = index.difference(series.index, sort=False)
     if len(series) != len(index) or len(absent):
-        label = str((absent if len(absent) else series.index.difference(index))[:1].tolist()[0])
+        extra = series.index.difference(index, sort=False)
+        only = [
+            f"only in {whose}: {_labels(labels)}"
+            for whose, labels in ((where, absent), (what, extra))
+            if len(labels)
+        ]
         raise DataError(
             f"{what} and {where} have different row labels",
-            got=f"{shorter(label, 60)!r} in one of them only",
+            got="; ".join(only),
             hint="If the rows correspond by position, give an array: .to_numpy()",
         )
     return series.reindex(index)
+
+
+def _labels(labels: pd.Index[Any], most: int = 3) -> str:
+    """The first labels, and the number of them all where there are more."""
+    shown = [shorter(repr(label), 60) for label in labels[:most].tolist()]
+    return ", ".join(shown) + (f", … ({len(labels)} in all)" if len(labels) > most else "")
 
 
 def labels_of(index: pd.Index[Any]) -> NDArray[Any]:

@@ -223,10 +223,12 @@ def _say(model: Model, found: Minimum, singular: tuple[int, ...]) -> list[str]:
         notes.append(warn(text, ConvergenceWarning))
     for i in singular:
         term = model.terms[i]
-        what = "a variance is zero" if len(term.columns) == 1 else "its covariance is singular"
+        what = "a variance" if len(term.columns) == 1 else "the covariance matrix"
+        state = "zero" if len(term.columns) == 1 else "singular"
         text = (
-            f"Singular fit: for ({', '.join(term.coefs)} | {term.group}) {what}. The estimate lies "
-            "on the boundary of the parameter space, where its parameters have no standard errors."
+            f"Singular fit: {what} of ({', '.join(term.coefs)} | {term.group}) is {state}. The "
+            "estimate lies on the boundary of the parameter space, where its parameters have no "
+            "standard errors."
         )
         notes.append(warn(text, SingularWarning))
     return notes

@@ -218,7 +218,9 @@ def read_groups(reader: Reader) -> list[Factors]:
     while op := reader.take_op("/"):
         parent = _join(*groups)
         _check_size(reader, parent, op)
-        groups = [*groups, *(_join(parent, inner) for inner in _read_crossing(reader))]
+        inner = _read_crossing(reader)
+        _require_further(reader, parent, inner, op)
+        groups = [*groups, *(_join(parent, factors) for factors in inner)]
         if len(groups) > MAX_COMBINED:
             raise _too_many(reader, op)
     token = reader.token
@@ -278,6 +280,17 @@ def _read_group(reader: Reader) -> list[Factors]:
 def _check_size(reader: Reader, factors: Factors, op: Token) -> None:
     if len(factors) > MAX_COMBINED:
         raise _too_many(reader, op)
+
+
+def _require_further(reader: Reader, parent: Factors, inner: list[Factors], op: Token) -> None:
+    """Refuse ``a/a``: every part of a nested factor adds a column."""
+    for factors in inner:
+        if set(factors) <= set(parent):
+            raise reader.source.error(
+                op.at,
+                f"A grouping factor names the column {factors[0]!r} twice",
+                hint=f"Leave one out: (1 | {'/'.join(parent)})",
+            )
 
 
 def _too_many(reader: Reader, op: Token) -> FormulaError:

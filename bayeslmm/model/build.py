@@ -17,6 +17,7 @@ from bayeslmm.errors import (
     IdentifiabilityWarning,
     ModelError,
     PriorError,
+    combined,
     listed,
     warn,
 )
@@ -83,8 +84,9 @@ def build(
     """
     family, link = family_of(spec)
     given = {key: value for key, value in (extras or {}).items() if value is not None}
+    formula = parse(spec.formula)  # cbind() and trials() in it go before a missing trials=
     check_inputs(family, link, given, spec.dpar)
-    formulas = _formulas(spec)
+    formulas = _formulas(formula, spec)
     check_residual(spec, known)
     if known.residual is not None:
         given[ROW] = np.arange(len(known.residual))
@@ -120,9 +122,9 @@ def build(
     return replace(model, spec=spec, notes=tuple(notes))
 
 
-def _formulas(spec: Specification) -> dict[str, Formula]:
+def _formulas(formula: Formula, spec: Specification) -> dict[str, Formula]:
     """The formula of the response (under the empty name), and of every further parameter."""
-    out = {"": parse(spec.formula)}
+    out = {"": formula}
     for name, text in spec.dpar.items():
         parse(text, one_sided=True)
         out[name] = parse(f"{out[''].response} {text.strip()}")
@@ -354,10 +356,8 @@ def _of_family(a: Auxiliary, response: Response, residual: Residual | None) -> d
 def _rank_findings(aliased: Mapping[str, Mapping[str, float]]) -> list[Finding]:
     out = []
     for name, combination in list(aliased.items())[:MOST_ALIASED]:
-        terms = [f"{value:g} {other}" for other, value in combination.items()] or ["0"]
-        terms = terms if len(terms) <= MOST_ALIASED else [*terms[:MOST_ALIASED], "…"]
         text = (
-            f"Fixed column {name!r} is aliased: it equals {' + '.join(terms)}. "
+            f"Fixed column {name!r} is aliased: it equals {combined(combination, MOST_ALIASED)}. "
             "Methods 'ml' and 'reml', and fits with flat priors on coefficients, leave it out."
         )
         out.append(Finding(text))

@@ -57,7 +57,7 @@ def draw_plane(
     centres = np.unique(population.round(12), axis=0)
     if rings is not None:
         _rings(ax, population.mean(axis=0), rings, fits[0], one=len(centres) == 1)
-    size = 13 if len(centres) <= 4 else 4
+    size = 13 if len(centres) <= 4 else 6
     ax.plot(*centres.T, "*", color=POPULATION, ms=size, mew=0, zorder=5, label="population")
     ax.set_xlabel(_own(coefs[0], group))
     ax.set_ylabel(_own(coefs[1], group))

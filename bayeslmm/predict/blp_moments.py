@@ -16,6 +16,7 @@ from bayeslmm.errors import (
     IdentifiabilityError,
     IdentifiabilityWarning,
     ModelError,
+    combined,
     warn,
 )
 from bayeslmm.predict.blp import Moments
@@ -165,7 +166,7 @@ def _estimable(
 
 
 def _alias(name: str, parts: dict[str, float]) -> str:
-    return f"{name} = " + (" + ".join(f"{w:.4g} {k}" for k, w in parts.items()) or "0")
+    return f"{name} = " + combined(parts)
 
 
 def _coefs(heads: pd.Index | None, constant: bool, p: int) -> tuple[str, ...]:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from bayeslmm import synonyms
 from bayeslmm.engines import ENGINES
 from bayeslmm.errors import (
     ColumnError,
+    DataError,
     FormulaError,
     MethodError,
     ModelError,
@@ -106,6 +108,13 @@ def test_no_message_lists_the_same_twice() -> None:
     assert str(other.value).count("varpower") == 1
 
 
+def dated() -> pd.DataFrame:
+    """The table with dates as text, by row within each level."""
+    data = table()
+    days = pd.Timestamp("2020-01-01") + pd.to_timedelta(data.groupby("g").cumcount(), unit="D")
+    return data.assign(day=days.dt.strftime("%Y-%m-%d"))
+
+
 CASES = [
     bad("compound symmetry of nlme", ModelError, "cs(time | g, hom=True)")(
         lambda _: model(residual="corCompSymm(h | g)")
@@ -121,6 +130,21 @@ CASES = [
         lambda _: model(residual="id(h)")
     ),
     bad("cbind", FormulaError, "trials='n'")(lambda _: model("cbind(a, b - a) ~ x")),
+    bad("cbind of a binomial response", FormulaError, "trials='n'")(
+        lambda _: model("cbind(a, b - a) ~ x", family="binomial")
+    ),
+    bad("binomial trials on the left", FormulaError, "given as trials=")(
+        lambda _: model("y | trials(w) ~ x", family="binomial")
+    ),
+    bad("grouping factor within itself", FormulaError, "names the column 'g' twice", "(1 | g)")(
+        lambda _: model("y ~ x + (1 | g/g)")
+    ),
+    bad("grouping factor within its parent", FormulaError, "column 'g' twice", "(1 | g/h)")(
+        lambda _: model("y ~ x + (1 | g/h/g)")
+    ),
+    bad("dates as text", DataError, "data['day'] = pd.to_datetime(data['day'])")(
+        lambda _: model(residual="ar1(day | g)", data=dated())
+    ),
     bad("trials on the left", FormulaError, "given as trials=")(
         lambda _: model("y | trials(w) ~ x")
     ),

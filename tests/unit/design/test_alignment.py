@@ -60,7 +60,10 @@ def test_arrays_and_other_tables_go_by_position() -> None:
     ("value", "words"),
     [
         (pd.Series(np.ones(N)), "different row labels"),
-        (TABLE["w"].rename({"row3": "row99"}), "'row3' in one of them only"),
+        (
+            TABLE["w"].rename({"row3": "row99"}),
+            "table: 'row3'; only in weights: 'row99'",
+        ),
         (TABLE["w"].rename({"row3": "row4"}), "repeated row labels"),
         (TABLE["w"].iloc[:-1], "39 values for 40 rows"),
     ],

@@ -53,7 +53,7 @@ CASES = [
     ("y ~ x + (1 | g) + (1 | same)", ["'g' and 'same' divide the rows"], [BOTH]),
     ("y ~ C(g) + (1 | g)", ["lies in the span of the fixed effects"], [{"reml", "anova"}]),
     ("y ~ area + (area | g)", ["constant within every level"], [set()]),
-    ("y ~ x + twice + (1 | g)", ["'twice' is aliased: it equals"], [set()]),
+    ("y ~ x + twice + (1 | g)", ["'twice' is aliased: it equals -Intercept + 2 x. "], [set()]),
 ]
 
 
@@ -141,3 +141,13 @@ def test_long_tables_are_searched_to_the_end(formula: str, words: list[str], ord
     assert len(findings) == len(words)
     for finding, word in zip(findings, words, strict=True):
         assert word in finding.text
+
+
+@pytest.mark.parametrize("lhs", ["0 + C(Days)", "C(Days)", "0 + C(Days, contr.sum)"])
+def test_the_residuals_suggested_for_a_saturated_term_can_be_typed(lhs: str) -> None:
+    data = bl.load_dataset("sleepstudy")
+    with pytest.warns(IdentifiabilityWarning) as said:
+        bl.Model(f"Reaction ~ Days + ({lhs} | Subject)", data)
+    last = str(said[-1].message)
+    assert last.endswith('residual="us(Days | Subject)".')
+    assert bl.Model("Reaction ~ Days", data, residual="us(Days | Subject)").resolved.residual

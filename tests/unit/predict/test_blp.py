@@ -272,7 +272,7 @@ def test_aliased_columns_are_left_out_where_means_can_be_told(data):
     y, V, psi, V0, X, X0 = data
     wide = pd.DataFrame(X, columns=["one", "east", "north"]).assign(both=X[:, 1] + 2 * X[:, 2])
     new = pd.DataFrame(X0, columns=["one", "east", "north"]).assign(both=X0[:, 1] + 2 * X0[:, 2])
-    with pytest.warns(IdentifiabilityWarning, match="both = 1 east \\+ 2 north"):
+    with pytest.warns(IdentifiabilityWarning, match="both = east \\+ 2 north"):
         found = bl.blp(y, V, psi, wide, new, V0)
     np.testing.assert_allclose(found.prediction, bl.blp(y, V, psi, X, X0).prediction)
     assert np.isnan(found.fixef().loc["both", "estimate"])
