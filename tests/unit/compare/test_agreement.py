@@ -30,14 +30,14 @@ class Chains:
     def resolved(self) -> Model:
         return self.fit.resolved
 
-    def fixef(self) -> pd.DataFrame:
-        return self.fit.fixef()
+    def fixef(self, level: float = 0.95) -> pd.DataFrame:
+        return self.fit.fixef(level=level)
 
-    def ranef(self) -> pd.DataFrame:
-        return self.fit.ranef()
+    def ranef(self, level: float = 0.95) -> pd.DataFrame:
+        return self.fit.ranef(level=level)
 
-    def varcorr(self) -> pd.DataFrame:
-        return self.fit.varcorr()
+    def varcorr(self, level: float = 0.95) -> pd.DataFrame:
+        return self.fit.varcorr(level=level)
 
 
 @pytest.fixture(scope="module")

@@ -172,9 +172,9 @@ def test_second_derivatives_are_refused_not_wrong():
 @pytest.mark.parametrize(
     ("roots", "sigma", "words"),
     [
-        ({}, 1.0, "none of"),
+        ({}, 1.0, "needs a root of each factor's covariance"),
         ({"g": np.eye(1), "hh": np.eye(1)}, 1.0, "Unknown factor 'hh'"),
-        ({"g": np.eye(1)}, None, "sigma is needed"),
+        ({"g": np.eye(1)}, None, "needs sigma="),
         ({"g": np.eye(2)}, 1.0, "one root"),
     ],
 )
