@@ -181,7 +181,7 @@ def test_offsets_of_new_rows(data: pd.DataFrame) -> None:
     own, rows = data.assign(off=np.linspace(-3, 3, 90)), data.iloc[[4, 9]]
     named = bl.Model("y ~ x + (1 | g)", own, offset="off").fit("reml")
     array = bl.Model("y ~ x + (1 | g)", own, offset=own["off"].to_numpy()).fit("reml")
-    with pytest.raises(ColumnError, match="no column 'off' in the new rows"):
+    with pytest.raises(ColumnError, match="new rows have no column 'off'"):
         named.predict(rows)
     with pytest.warns(DataWarning, match="zero is used.*extras=") as said:
         zero = array.predict(rows)

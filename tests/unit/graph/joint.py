@@ -98,7 +98,7 @@ def own_scales(
 
 def effects_density(model: Model, index: int, values: Values) -> float:
     g = group_names(model)[index]
-    sd, u = np.atleast_1d(values[g.sd]), values[g.u]
+    sd, u = np.atleast_1d(values[g.sd])[g.sd_of], values[g.u]
     correlation = np.eye(len(sd))
     for number, (i, j) in enumerate(g.pairs):
         correlation[i, j] = correlation[j, i] = values[g.cor][number]

@@ -220,7 +220,7 @@ def test_related_levels():
         s = setting_of(formula, TWICE, "weights", kin=kin)
         check(s, "noncentred")
         check(s, "collapsed")
-        with pytest.raises(MethodError, match="related"):
+        with pytest.raises(MethodError, match="relationship matrix"):
             hierarchical(s.model, "centred")
 
 

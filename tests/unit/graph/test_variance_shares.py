@@ -21,9 +21,9 @@ from bayeslmm.errors import BayeslmmWarning
 from bayeslmm.gaussian.target import target
 from bayeslmm.graph import collapsed, hierarchical
 from bayeslmm.model import Model, shared_variance
-from bayeslmm.model.names import contract_names
+from bayeslmm.model.names import contract_names, group_names
 from tests.unit.gaussian.designs import build
-from tests.unit.graph.joint import log_joint
+from tests.unit.graph.joint import log_joint, own_scales
 from tests.unit.graph.test_collapsed import log_density, values_of
 from tests.unit.graph.test_joint import model_of
 
@@ -38,10 +38,10 @@ HIERARCHICAL: dict[str, tuple[str, str, dict[str, Any]]] = {
 }
 
 
-def flat_of(priors: dict[str, str], *, sigma: bool) -> dict[str, str]:
-    """The same priors with flat ones where shares are."""
-    own = {k: "flat" if v.startswith("variance_shares") else v for k, v in priors.items()}
-    return own | ({"sigma": "flat"} if sigma else {})
+def flat_for(model: Model) -> dict[str, str]:
+    """Flat priors of all standard deviations that share a variance, where their prior is."""
+    found = {m.prefix: shared_variance(m) for m in (model, *model.dpars.values())}
+    return {f"{prefix}{key}": "flat" for prefix, one in found.items() if one for key in one[1]}
 
 
 def parts(model: Model, values: dict[str, np.ndarray]) -> float:
@@ -67,9 +67,19 @@ def _sd(model: Model, key: str, values: dict[str, np.ndarray]) -> float:
     """A standard deviation under its name in the tree."""
     if key == "sigma":
         return float(values["sigma"])
-    name, _, coef = key[:-1].partition("[")
-    block = next(b for b in model.design.blocks if f"sd_{b.group}" == name)
-    return float(values[f"{model.prefix}{name}"][block.coefs.index(coef)])
+    name, _, rest = key.partition("[")
+    coef = rest.removesuffix("_centred").removesuffix("]")
+    index, g = next((i, g) for i, g in enumerate(group_names(model)) if f"sd_{g.group}" == name)
+    each = np.atleast_1d(values[g.sd])
+    if not rest.endswith("_centred"):
+        return float(each[g.sds.index(coef)])
+    correlation, place = np.eye(len(g.coefs)), g.coefs.index(coef)
+    for number, (i, j) in enumerate(g.pairs):
+        correlation[i, j] = correlation[j, i] = values[g.cor][number]
+    term = next(t for t in model.terms if t.block == index and place in t.columns)
+    own = list(term.columns)
+    scales, _ = own_scales(term, each[g.sd_of][own], correlation[np.ix_(own, own)])
+    return float(scales[own.index(place)])
 
 
 @pytest.mark.parametrize("case", HIERARCHICAL)
@@ -78,8 +88,8 @@ def test_hierarchical_density_is_the_sum_of_its_parts(case: str) -> None:
     given = given if set(given) & {"sd", "sigma_sd"} else given | {"sd": "variance_shares"}
     options = {"dpar": {"sigma": "~ x + (x | h)"}} if "sigma_sd" in given else {}
     model = model_of(family, rhs, priors=given, **options)
-    sigma = model.has_sigma and "sd" in given
-    flat = model_of(family, rhs, priors=flat_of(given, sigma=sigma), **options)
+    others = {k: v for k, v in given.items() if not v.startswith("variance_shares")}
+    flat = model_of(family, rhs, priors=others | flat_for(model), **options)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", BayeslmmWarning)
         built = hierarchical(model, "noncentred")
@@ -109,12 +119,6 @@ COLLAPSED = {
     "known sds": ("y ~ x + (1 | g)", "known sd", "variance_shares(1, 3, 2)"),
     "no random part": ("y ~ x", "plain", "variance_shares"),
 }
-
-
-def flat_for(model: Model) -> dict[str, str]:
-    """Flat priors of all standard deviations that there are."""
-    out = {"sd": "flat"} if model.terms else {}
-    return out if model.sigma_known else out | {"sigma": "flat"}
 
 
 @pytest.mark.parametrize(("formula", "extra", "text"), COLLAPSED.values(), ids=COLLAPSED)
@@ -184,7 +188,7 @@ def test_names_and_dims_are_readable() -> None:
     model = build("y ~ x + (x | g)", priors={"sd": "variance_shares"})
     for built in (collapsed(model), hierarchical(model)):
         assert built.named_vars_to_dims["variance_share"] == ("variance_component",)
-        keys = ["sd_g[Intercept]", "sd_g[x]", "sigma"]
+        keys = ["sd_g[Intercept]_centred", "sd_g[x]", "sigma"]
         assert list(built.coords["variance_component"]) == keys
         free = {v.name for v in built.free_RVs}
         assert {"total_sd", "variance_share"} <= free

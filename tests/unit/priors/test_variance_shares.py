@@ -176,7 +176,8 @@ def test_free_standard_deviations_are_the_components() -> None:
         assert ("sigma" in model.priors) == (model.has_sigma and "sigma" not in found[1])
         return list(found[1])
 
-    assert keys("y ~ x + id(x | g) + (1 | h)") == ["sd_g[Intercept]", "sd_h[Intercept]", "sigma"]
+    shared = ["sd_g[Intercept+x]", "sd_h[Intercept]", "sigma"]
+    assert keys("y ~ x + id(x | g) + (1 | h)") == shared
     assert keys("y ~ x") == ["sigma"]
     assert keys("y ~ x + (1 | g)", known_sd="s") == ["sd_g[Intercept]"]
     assert keys("n ~ x + (x || g)", family="poisson") == ["sd_g[Intercept]", "sd_g[x]"]
