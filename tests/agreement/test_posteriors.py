@@ -130,14 +130,28 @@ def test_evidence_by_quadrature(gallery_model):
     assert fit.log_evidence == pytest.approx(expected, abs=4 * fit.log_evidence_error + 1e-3)
 
 
+def check_agreement(gallery_fit, name, variant, exact, nuts, table, **options):
+    """Means and sds within 4 Monte Carlo standard errors.
+
+    Hundreds of numbers are compared, and those of one factor share the tails of its standard
+    deviation: what differs by more is compared once more, in a chain with another seed, where a
+    wrong target would differ again.
+    """
+    for what in ("mean_z", "sd_z"):
+        far = table.index[table[what].abs() >= 4]
+        if len(far):
+            again = gallery_fit(name, "nuts", variant, seed=nuts + 100, **options)
+            found = agreement({"nuts": again, "exact": exact}, effects="all")
+            assert found.loc[far, what].abs().max() < 4, found.loc[far]
+
+
 def check_nuts(gallery_fit, name, variant=None, **options):
     """Every parameter's mean and sd; exact's draws are cheap, so its own error is kept small."""
     nuts = gallery_fit(name, "nuts", variant, seed=11, **options)
     exact = gallery_fit(name, "exact", variant, seed=21, draws=20000)
     table = agreement({"nuts": nuts, "exact": exact}, effects="all")
     assert len(table) > 3
-    assert table["mean_z"].abs().max() < 4, table
-    assert table["sd_z"].abs().max() < 4, table
+    check_agreement(gallery_fit, name, variant, exact, 11, table, **options)
 
 
 ROADS = [*GALLERY, "eight_schools"]
@@ -163,8 +177,8 @@ def test_exact_is_collapsed_nuts_is_hierarchical_nuts(name, gallery_fit, record_
             f"{divergences:.0f} divergences",
         )
         assert len(table) > 2
-        assert table["mean_z"].abs().max() < 4, table
-        assert table["sd_z"].abs().max() < 4, table
+        seed, marginal = (11, {}) if road == "hierarchical" else (12, {"marginal": True})
+        check_agreement(gallery_fit, name, None, exact, seed, table, **marginal)
         assert divergences <= (0 if road == "collapsed" else 4)
 
 
