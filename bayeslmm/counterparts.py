@@ -164,7 +164,7 @@ def answers() -> dict[str, str]:
 
 
 def no_attribute(owner: str, name: str, known: Iterable[str], others: dict[str, str]) -> str:
-    """What to say where `owner` has no attribute `name`.
+    """The message of an AttributeError for `name` on `owner`.
 
     Parameters
     ----------

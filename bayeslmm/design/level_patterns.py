@@ -35,7 +35,7 @@ class Pattern:
 
     @cached_property
     def key(self) -> tuple[tuple[int, int], ...]:
-        """What tells it from other patterns."""
+        """A key that is equal for equal patterns only."""
         return tuple(sorted((factor, column) for factor, column, *_ in self.parts))
 
     @cached_property

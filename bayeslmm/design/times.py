@@ -74,7 +74,7 @@ class Origin:
         return "days" if self.duration else f"days since {self}"
 
     def note(self, name: str) -> str:
-        """The sentence that says how a column was taken."""
+        """The note on the unit and origin of a column of times."""
         return f"{name} is taken as {self.unit}."
 
     def values(self, days: Floats) -> pd.Series[Any]:

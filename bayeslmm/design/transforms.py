@@ -168,7 +168,7 @@ def _poly(x: Floats, options: dict[str, Any], state: State) -> Floats:
 def _within(
     function: str, setting: str, value: float, x: Floats, least: int, beyond: int = 0
 ) -> None:
-    """Refuse more columns than the data can tell apart, or than there is room for.
+    """Refuse more columns than distinct values, or than memory allows.
 
     Parameters
     ----------
